@@ -1,0 +1,109 @@
+"""Tables from names to classes: explicit, lazy, open to other packages.
+
+An explicit table beats import-time magic: it is complete without importing anything, a duplicate raises, and
+tests enumerate it. Other packages add entries through entry points of the registry's group; nothing of theirs
+is imported until its name is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from unseen.errors import InputError, UnknownNameError
+from unseen.validation import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["ENCODERS", "METHODS", "TASKS", "Registry"]
+
+
+class Registry:
+    """Names of one kind of thing, each with the place its class lives.
+
+    Parameters
+    ----------
+    kind : str
+        What the entries are, in the singular; used in messages.
+    table : mapping of str to str
+        Name to ``"package.module:Class"``.
+    group : str
+        Entry-point group through which other packages add entries.
+
+    Examples
+    --------
+    >>> from unseen.registry import METHODS
+    >>> METHODS.get("cosine").__name__
+    'Cosine'
+    """
+
+    def __init__(self, kind: str, *, table: Mapping[str, str], group: str) -> None:
+        self.kind = kind
+        self.group = group
+        self._own = dict(table)
+        self._all: dict[str, str] | None = None
+
+    def _targets(self) -> dict[str, str]:
+        if self._all is None:
+            targets = dict(self._own)
+            for entry in entry_points(group=self.group):
+                if entry.name in targets:
+                    raise InputError(
+                        f"Registry: {self.kind} {entry.name!r} is registered twice, as {targets[entry.name]!r} "
+                        f"and as {entry.value!r}. Uninstall one of the packages or rename its entry."
+                    )
+                targets[entry.name] = entry.value
+            self._all = targets
+        return self._all
+
+    def names(self) -> list[str]:
+        """Return every registered name, sorted; imports nothing."""
+        return sorted(self._targets())
+
+    def get(self, name: str) -> type[Any]:
+        """Import and return the class registered as `name`.
+
+        Raises
+        ------
+        UnknownNameError
+            With the nearest known names.
+        """
+        targets = self._targets()
+        if name not in targets:
+            close = nearest(name, targets) or self.names()
+            raise UnknownNameError(
+                f"Registry: no {self.kind} is called {name!r}. Known and near: {', '.join(close)}."
+            )
+        module, _, attribute = targets[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets()
+
+
+METHODS = Registry(
+    "method",
+    table={
+        "conse": "unseen.methods.relationship.conse:ConSE",
+        "cosine": "unseen.methods.projection.cosine:Cosine",
+        "ridge": "unseen.methods.projection.ridge:Ridge",
+    },
+    group="unseen.methods",
+)
+
+ENCODERS = Registry(
+    "encoder",
+    table={"default": "unseen.encoders.default:DefaultEncoder"},
+    group="unseen.encoders",
+)
+
+TASKS = Registry(
+    "task",
+    table={"classify": "unseen.tasks.classify:Classify"},
+    group="unseen.tasks",
+)

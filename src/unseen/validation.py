@@ -1,0 +1,122 @@
+"""Messages and small checks that every room shares.
+
+One generator for the wording keeps messages alike and testable:
+``{owner}: {argument} must be {expected}; got {value}. {what to do}.``
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from unseen.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+
+__all__ = ["check_number", "import_extra", "message", "nearest", "shorten"]
+
+E = TypeVar("E", bound=InputError)
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    """Return ``repr(value)`` on one line, cut to at most `limit` characters."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = value if isinstance(value, _Verbatim) else repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+class _Verbatim(str):
+    """A description of a value that is to be printed as it is, without quotes."""
+
+    __slots__ = ()
+
+
+def message(owner: str, argument: str, expected: str, value: object, remedy: str) -> str:
+    """Word an error the way every error of unseen is worded.
+
+    Parameters
+    ----------
+    owner : str
+        The class, function or command that complains.
+    argument : str
+        What is wrong.
+    expected : str
+        What it must be; completes "must be".
+    value : object
+        What was given; shortened. Pass ``message.verbatim("…")`` to describe it in words.
+    remedy : str
+        What to do, a sentence without its full stop.
+    """
+    return f"{owner}: {argument} must be {expected}; got {shorten(value)}. {remedy}."
+
+
+def verbatim(description: str) -> str:
+    """Mark a description so that :func:`message` prints it without quotes."""
+    return _Verbatim(description)
+
+
+def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """Return up to `n` known names that look like `name`, best first."""
+    return difflib.get_close_matches(name, list(known), n=n, cutoff=0.5)
+
+
+def check_number(
+    owner: str,
+    argument: str,
+    value: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    integer: bool = False,
+    low_open: bool = False,
+) -> float:
+    """Return `value` if it is a finite number within ``[low, high]``, else raise `InputError`.
+
+    Parameters
+    ----------
+    low, high : float or None
+        Bounds, inclusive; None for no bound.
+    integer : bool
+        Whether only whole numbers will do.
+    low_open : bool
+        Whether `low` itself is outside.
+    """
+    kind = "a whole number" if integer else "a number"
+    bounds = []
+    if low is not None:
+        bounds.append(f"{'above' if low_open else 'at least'} {low:g}")
+    if high is not None:
+        bounds.append(f"at most {high:g}")
+    expected = " ".join([kind, " and ".join(bounds)]).strip()
+    allowed = (int, np.integer) if integer else (int, float, np.integer, np.floating)
+    ok = isinstance(value, allowed) and not isinstance(value, bool | np.bool_) and np.isfinite(value)
+    if ok and low is not None:
+        ok = value > low if low_open else value >= low
+    if ok and high is not None:
+        ok = value <= high
+    if not ok:
+        raise InputError(message(owner, argument, expected, value, f"Pass {expected}"))
+    return int(value) if integer else float(value)
+
+
+def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import an optional dependency or say which pip line brings it.
+
+    Raises
+    ------
+    MissingExtraError
+        With the pip line, when `module` cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed. "
+            f"Install it with: pip install 'unseen[{extra}]'"
+        ) from error
