@@ -73,9 +73,7 @@ class Registry:
         targets = self._targets()
         if name not in targets:
             close = nearest(name, targets) or self.names()
-            raise UnknownNameError(
-                f"Registry: no {self.kind} is called {name!r}. Known and near: {', '.join(close)}."
-            )
+            raise UnknownNameError(f"Registry: no {self.kind} is called {name!r}. Known and near: {', '.join(close)}.")
         module, _, attribute = targets[name].partition(":")
         return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
 

@@ -1,0 +1,245 @@
+"""The contract of every method: an ordinary scikit-learn classifier that also takes prototypes.
+
+``fit(X, y, *, prototypes=None)`` learns on seen classes, ``class_scores(X, *, prototypes=None)`` answers for any
+classes. Public methods validate and live here; an author writes `_fit` and `_class_scores`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from unseen.errors import InputError
+from unseen.prototypes import Prototypes
+from unseen.validation import message, verbatim
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["FAMILIES", "Capabilities", "Citation", "Method"]
+
+Array = np.ndarray[Any, Any]
+
+FAMILIES = ("correspondence", "relationship", "combination", "projection", "borrowing", "synthesis")
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a method comes from.
+
+    Parameters
+    ----------
+    authors, title, venue : str
+        As printed in the paper.
+    year : int
+        Year of publication.
+    url : str, default ""
+        A stable address (DOI, arXiv), or nothing.
+    """
+
+    authors: str
+    title: str
+    venue: str
+    year: int
+    url: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.authors} ({self.year}). {self.title}. {self.venue}."
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a method may do that others must not; each tag relaxes exactly one check of the battery.
+
+    Parameters
+    ----------
+    transductive : bool
+        Scores of one sample may depend on the other samples scored with it.
+    needs_unseen_at_fit : bool
+        `fit` looks at prototypes of classes without examples.
+    generative : bool
+        Makes up examples of unseen classes.
+    stateless : bool
+        `class_scores` works before `fit` when prototypes are given.
+    """
+
+    transductive: bool = False
+    needs_unseen_at_fit: bool = False
+    generative: bool = False
+    stateless: bool = False
+
+    def names(self) -> list[str]:
+        """Return the names of the tags that are on."""
+        return [name for name, on in vars(self).items() if on]
+
+
+class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of every zero-shot method.
+
+    A subclass sets `family`, `citation`, and `capabilities` where they differ from none, and writes two hooks:
+    ``_fit(X, y, S)`` with ``X`` (n, d) float64, ``y`` (n,) positions into the rows of ``S`` (C_seen, k) float64,
+    and ``_class_scores(X, P)`` with ``P`` (C, k) float64, returning (n, C), higher is better.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C_seen,)
+        Labels seen in `fit`, sorted.
+    seen_prototypes_ : Prototypes
+        Their prototypes, in the order of `classes_`.
+    n_features_in_ : int
+        Dimension d of the vectors.
+
+    Notes
+    -----
+    What no method does, each a check in :mod:`unseen.testing.contracts`: look at unseen prototypes in `fit`
+    unless tagged (the hook is not even handed them); score a class differently because of its position or its
+    rivals; use statistics of the batch at predict; carry state across fits; touch the caller's arrays.
+    """
+
+    family: ClassVar[str]
+    citation: ClassVar[Citation]
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    # -- what an author writes ---------------------------------------------------------------------------
+
+    def _fit(self, X: Array, y: Array, S: Array) -> None:
+        """Learn from vectors X (n, d), positions y (n,) and seen prototypes S (C_seen, k)."""
+        raise NotImplementedError  # pragma: no cover
+
+    def _class_scores(self, X: Array, P: Array) -> Array:
+        """Return scores (n, C) of vectors X (n, d) for prototypes P (C, k)."""
+        raise NotImplementedError  # pragma: no cover
+
+    def _own_prototypes(self, X: Array, y: Array, n_classes: int) -> Array:
+        """Return prototypes for ``prototypes=None``; by default each class is its own one-hot vector."""
+        return np.eye(n_classes)
+
+    # -- what everybody calls ----------------------------------------------------------------------------
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> Self:
+        """Learn from labelled vectors of seen classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Feature vectors, finite.
+        y : array-like of shape (n,)
+            With `prototypes`: class names found among ``prototypes.names``. Without: any class labels.
+        prototypes : Prototypes or None, default None
+            Prototypes of at least the classes in `y`; those of other classes are not looked at (unless the
+            method is tagged ``needs_unseen_at_fit``). None makes each class its own one-hot prototype.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            When a label has no prototype, or shapes or values cannot be used.
+        """
+        vectors, targets = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(targets)
+        labels, positions = np.unique(targets, return_inverse=True)
+        if prototypes is None:
+            S = self._own_prototypes(vectors, positions, len(labels))
+            seen = Prototypes([str(label) for label in labels], S)
+        else:
+            seen = self._check_prototypes(prototypes).subset(self._check_labels(labels))
+        self.classes_ = labels
+        self.seen_prototypes_ = seen
+        self._fit(vectors, positions, seen.vectors.astype(np.float64))
+        return self
+
+    def class_scores(self, X: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> npt.NDArray[np.float64]:
+        """Score vectors for every class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Feature vectors, finite.
+        prototypes : Prototypes or None, default None
+            The classes to score, seen or unseen; None for those of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, C)
+            Higher is better; columns in the order of ``prototypes.names``. Comparable within a row only.
+        """
+        if prototypes is None or not self.capabilities.stateless:
+            check_is_fitted(self)
+        fitted = hasattr(self, "n_features_in_")
+        vectors = validate_data(self, X, dtype=np.float64, reset=False) if fitted else _check_vectors(self, X)
+        if prototypes is None:
+            prototypes = self.seen_prototypes_
+        elif fitted and self._check_prototypes(prototypes).n_dimensions != self.seen_prototypes_.n_dimensions:
+            raise InputError(
+                message(
+                    type(self).__name__,
+                    "prototypes",
+                    f"of {self.seen_prototypes_.n_dimensions} dimensions, like those of fit",
+                    verbatim(f"{prototypes.n_dimensions} dimensions"),
+                    "Encode the classes with the encoder that was used for fit",
+                )
+            )
+        return self._class_scores(vectors, self._check_prototypes(prototypes).vectors.astype(np.float64))
+
+    def predict(self, X: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> Array:
+        """Return the best class of each vector: a label of `fit`, or a name of `prototypes`; shape (n,)."""
+        best = self.class_scores(X, prototypes=prototypes).argmax(axis=1)
+        labels = self.classes_ if prototypes is None else np.array(prototypes.names)
+        chosen: Array = np.asarray(labels)[best]
+        return chosen
+
+    def decision_function(self, X: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> Array:
+        """Return `class_scores`, in scikit-learn's shape: (n, C), or (n,) where there are two classes."""
+        scores = self.class_scores(X, prototypes=prototypes)
+        return np.asarray(scores[:, 1] - scores[:, 0]) if scores.shape[1] == 2 else scores
+
+    def predict_proba(self, X: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> Array:
+        """Return the softmax of the scores, (n, C); calibrate it with :mod:`unseen.decision`."""
+        from scipy.special import softmax
+
+        probabilities: Array = softmax(self.class_scores(X, prototypes=prototypes), axis=1)
+        return probabilities
+
+    # -- checks ------------------------------------------------------------------------------------------
+
+    def _check_prototypes(self, prototypes: Any) -> Prototypes:
+        if not isinstance(prototypes, Prototypes):
+            raise InputError(
+                message(
+                    type(self).__name__,
+                    "prototypes",
+                    "an unseen.Prototypes",
+                    prototypes,
+                    "Build one with Prototypes(names, vectors)",
+                )
+            )
+        return prototypes
+
+    def _check_labels(self, labels: Array) -> list[str]:
+        if labels.dtype.kind not in "UO" or not all(isinstance(label, str) for label in labels):
+            raise InputError(
+                message(
+                    type(self).__name__,
+                    "y",
+                    "class names (strings) when prototypes are given",
+                    labels,
+                    "Pass names[y] where y holds positions",
+                )
+            )
+        return [str(label) for label in labels]
+
+
+def _check_vectors(owner: Method, X: npt.ArrayLike) -> Array:
+    """Validate vectors for a method that was never fitted (a stateless one)."""
+    from sklearn.utils import check_array
+
+    checked: Array = check_array(X, dtype=np.float64, estimator=owner)
+    return checked

@@ -1,0 +1,1 @@
+"""Class prototype -> classifier of that class."""

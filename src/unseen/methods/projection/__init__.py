@@ -1,0 +1,1 @@
+"""Vectors and prototypes taken into one space."""

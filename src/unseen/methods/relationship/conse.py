@@ -1,0 +1,108 @@
+"""ConSE: a vector's prototype is the mixture of the seen prototypes it looks like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+
+from unseen.methods.base import Citation, Method
+from unseen.methods.linalg import cosine
+from unseen.validation import check_number
+
+if TYPE_CHECKING:
+    from unseen.methods.base import Array
+
+__all__ = ["ConSE"]
+
+
+class ConSE(Method):
+    r"""Convex combination of semantic embeddings: the likeliest seen classes' prototypes, averaged.
+
+    .. math:: f(x) = \frac{1}{Z}\sum_{t=1}^{T} p(\hat y_t \mid x)\, s_{\hat y_t}, \qquad
+       f_c(x) = \cos\bigl(f(x),\, p_c\bigr)
+
+    where :math:`\hat y_1, \dots, \hat y_T` are the T likeliest seen classes of a softmax classifier.
+
+    Parameters
+    ----------
+    n_nearest : int, default 10
+        How many seen classes take part, T; at least 1. More than there are means all.
+    C : float, default 1.0
+        Inverse strength of the classifier's penalty, above 0, for features scaled to unit variance.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (C_seen, d)
+        Weights of the seen classifier.
+    intercept_ : ndarray of shape (C_seen,)
+        Its offsets.
+
+    Raises
+    ------
+    InputError
+        When a parameter is out of range.
+
+    Notes
+    -----
+    Inductive; scoring costs O(n C_seen (d + k) + n C k). The mixture always lies among seen prototypes, so seen
+    classes win easily when both kinds compete: calibrate before using it for both. The authors take the
+    probabilities of a network; here a multinomial logistic regression on the given vectors plays that part.
+
+    References
+    ----------
+    Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", ICLR 2014.
+
+    Examples
+    --------
+    >>> from unseen import Prototypes
+    >>> from unseen.methods.relationship.conse import ConSE
+    >>> p = Prototypes(["low", "middle", "high"], [[1, 0], [0.7, 0.7], [0, 1]])
+    >>> X = [[0.0], [0.1], [1.0], [0.9]]
+    >>> ConSE().fit(X, ["low", "low", "high", "high"], prototypes=p).predict([[0.5]], prototypes=p).item()
+    'middle'
+    """
+
+    family = "relationship"
+    citation = Citation(
+        authors="Norouzi, Mikolov, Bengio, Singer, Shlens, Frome, Corrado and Dean",
+        title="Zero-Shot Learning by Convex Combination of Semantic Embeddings",
+        venue="ICLR",
+        year=2014,
+        url="https://arxiv.org/abs/1312.5650",
+    )
+
+    def __init__(self, n_nearest: int = 10, *, C: float = 1.0) -> None:
+        self.n_nearest = n_nearest
+        self.C = C
+
+    def _fit(self, X: Array, y: Array, S: Array) -> None:
+        check_number("ConSE", "n_nearest", self.n_nearest, low=1, integer=True)
+        strength = check_number("ConSE", "C", self.C, low=0, low_open=True)
+        self.coef_ = np.zeros((len(S), X.shape[1]))
+        self.intercept_ = np.zeros(len(S))
+        if len(S) == 1:
+            return  # one seen class: every vector is certainly of it
+        # One common scale (not one per feature) keeps the classifier invariant to rotations of the features.
+        mean, scale = X.mean(axis=0), X.std() or 1.0
+        classifier = LogisticRegression(C=strength, max_iter=1000).fit((X - mean) / scale, y)
+        coef, intercept = classifier.coef_, classifier.intercept_
+        if len(S) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second
+            coef, intercept = np.vstack([-coef, coef]) / 2, np.hstack([-intercept, intercept]) / 2
+        self.coef_ = coef / scale
+        self.intercept_ = intercept - self.coef_ @ mean
+
+    def seen_probabilities(self, X: Array) -> Array:
+        """Return the seen classifier's probabilities (n, C_seen) of vectors X (n, d)."""
+        probabilities: Array = softmax(np.asarray(X, dtype=np.float64) @ self.coef_.T + self.intercept_, axis=1)
+        return probabilities
+
+    def _class_scores(self, X: Array, P: Array) -> Array:
+        probabilities = self.seen_probabilities(X)
+        if self.n_nearest < probabilities.shape[1]:
+            cut = np.partition(probabilities, -self.n_nearest, axis=1)[:, -self.n_nearest, None]
+            probabilities = np.where(probabilities >= cut, probabilities, 0)
+        # Dividing by the sum of what is left would not change a cosine.
+        return cosine(probabilities @ self.seen_prototypes_.vectors, P)

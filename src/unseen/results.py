@@ -1,0 +1,265 @@
+"""Results: frozen, readable when printed, and ready for what people already use."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unseen.errors import InputError
+from unseen.validation import message, verbatim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+
+__all__ = ["COLUMNS", "Evidence", "Explanation", "Predictions"]
+
+#: The columns of every output, in order.
+COLUMNS = ("item", "rank", "name", "probability", "unknown", "error")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One thing that speaks for (or against) a prediction.
+
+    Parameters
+    ----------
+    kind : str
+        ``"seen class"``, ``"name"``, ``"synonym"``, ``"description"`` or ``"attribute"``.
+    text : str
+        The seen class's name, or what the vocabulary says.
+    weight : float
+        For a seen class its probability in [0, 1]; otherwise its part of the class's lead over the mean class,
+        positive where it speaks for the prediction.
+    """
+
+    kind: str
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What speaks for one prediction, strongest first within each kind."""
+
+    item: str
+    name: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What was recognised: for each item its likeliest classes with probabilities, or why there are none.
+
+    Parameters
+    ----------
+    items : sequence of str
+        What each answer is about: a file, a line of a file, or a number.
+    names : sequence of str
+        Class names of the vocabulary.
+    top : array-like of int of shape (n, K)
+        Positions into `names`, likeliest first; ignored where there is an error.
+    probabilities : array-like of shape (n, K)
+        Calibrated probabilities of those classes among the vocabulary's classes, in [0, 1].
+    known : array-like of shape (n,)
+        How far each item looks like any of the classes, in [0, 1]; small means unknown.
+    unknown : array-like of bool of shape (n,)
+        Whether the item was called unknown.
+    errors : sequence of (str or None)
+        Why an item could not be used; None where it could.
+    settings : mapping, default {}
+        What produced this: model, fingerprints, thresholds.
+
+    Notes
+    -----
+    One row per item and rank, ranks from 1; an item that could not be used is one row with its error and
+    nothing else. Ties are broken by the order of the vocabulary.
+
+    Examples
+    --------
+    >>> from unseen import Predictions
+    >>> p = Predictions(["a.jpg"], ["okapi", "zebra"], [[1, 0]], [[0.9, 0.1]], [0.8], [False], [None])
+    >>> p.rows()[0]["name"], p.rows()[0]["probability"]
+    ('zebra', 0.9)
+    """
+
+    items: tuple[str, ...]
+    names: tuple[str, ...] = field(repr=False)
+    top: npt.NDArray[np.intp] = field(repr=False)
+    probabilities: npt.NDArray[np.float32] = field(repr=False)
+    known: npt.NDArray[np.float32] = field(repr=False)
+    unknown: npt.NDArray[np.bool_] = field(repr=False)
+    errors: tuple[str | None, ...] = field(repr=False)
+    settings: Mapping[str, Any] = field(repr=False)
+
+    def __init__(
+        self,
+        items: Sequence[str],
+        names: Sequence[str],
+        top: npt.ArrayLike,
+        probabilities: npt.ArrayLike,
+        known: npt.ArrayLike,
+        unknown: npt.ArrayLike,
+        errors: Sequence[str | None],
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        n = len(items)
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "top": np.array(top, dtype=np.intp).reshape(n, -1 if n else 0),
+            "probabilities": np.array(probabilities, dtype=np.float32).reshape(n, -1 if n else 0),
+            "known": np.array(known, dtype=np.float32),
+            "unknown": np.array(unknown, dtype=np.bool_),
+        }
+        shape = arrays["top"].shape
+        expected = {"top": shape, "probabilities": shape, "known": (n,), "unknown": (n,)}
+        for key, array in arrays.items():
+            if array.shape != expected[key]:
+                raise InputError(
+                    message("Predictions", key, f"of shape {expected[key]}", array, "Give every item one answer")
+                )
+            array.flags.writeable = False
+            object.__setattr__(self, key, array)
+        if len(errors) != n:
+            raise InputError(
+                message(
+                    "Predictions",
+                    "errors",
+                    f"{n} entries, one per item",
+                    verbatim(str(len(errors))),
+                    "Give every item an error or None",
+                )
+            )
+        object.__setattr__(self, "items", tuple(items))
+        object.__setattr__(self, "names", tuple(names))
+        object.__setattr__(self, "errors", tuple(errors))
+        object.__setattr__(self, "settings", dict(settings or {}))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Predictions]) -> Predictions:
+        """Return one result for all items of `parts`, which must share names and number of ranks."""
+        if not parts:
+            return cls([], [], [], [], [], [], [])
+        return cls(
+            [item for part in parts for item in part.items],
+            parts[0].names,
+            np.concatenate([part.top for part in parts]),
+            np.concatenate([part.probabilities for part in parts]),
+            np.concatenate([part.known for part in parts]),
+            np.concatenate([part.unknown for part in parts]),
+            [error for part in parts for error in part.errors],
+            parts[0].settings,
+        )
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def best(self) -> list[str | None]:
+        """Return each item's likeliest class, or None where it is unknown or could not be used."""
+        return [
+            None if self.errors[i] is not None or self.unknown[i] else self.names[self.top[i, 0]]
+            for i in range(len(self))
+        ]
+
+    def iter_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a dict of :data:`COLUMNS` per item and rank."""
+        for i, item in enumerate(self.items):
+            if self.errors[i] is not None:
+                yield dict(zip(COLUMNS, (item, None, None, None, None, self.errors[i]), strict=True))
+                continue
+            unknown = bool(self.unknown[i])
+            for rank, (position, probability) in enumerate(zip(self.top[i], self.probabilities[i], strict=True), 1):
+                # Through str(): the shortest decimal that is this float32, not its 17-digit expansion.
+                row = (item, rank, self.names[position], float(str(probability)), unknown, None)
+                yield dict(zip(COLUMNS, row, strict=True))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return all rows as dicts, one per item and rank."""
+        return list(self.iter_rows())
+
+    # -- to what people use ------------------------------------------------------------------------------
+
+    def to_arrow(self) -> Any:
+        """Return a ``pyarrow.Table`` of the rows."""
+        from unseen.writers import arrow_table
+
+        return arrow_table(self.iter_rows())
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` of the rows.
+
+        Raises
+        ------
+        MissingExtraError
+            When pandas is not installed.
+        """
+        from unseen.validation import import_extra
+
+        import_extra("pandas", extra="pandas", purpose="Predictions.to_pandas")
+        return self.to_arrow().to_pandas()
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the rows as CSV (UTF-8, header line)."""
+        self._write(path, "csv")
+
+    def to_jsonl(self, path: str | Path) -> None:
+        """Write the rows as JSON Lines."""
+        self._write(path, "jsonl")
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write the rows as Parquet."""
+        self._write(path, "parquet")
+
+    def to_json(self) -> str:
+        """Return settings and rows as one JSON document."""
+        return json.dumps({"settings": self.settings, "rows": self.rows()}, ensure_ascii=False)
+
+    def _write(self, path: str | Path, kind: str) -> None:
+        from unseen.writers import open_writer
+
+        with open_writer(Path(path), kind=kind) as writer:
+            writer.write(self)
+
+    # -- for people --------------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        return format_table(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{_escape(format_table(self))}</pre>"
+
+
+def format_table(predictions: Predictions, limit: int = 20) -> str:
+    """Return a table of the first `limit` items: item, answer, probability, and the runners-up."""
+    if not len(predictions):
+        return "no items"
+    shown = range(min(limit, len(predictions)))
+    lines = [_table_row(predictions, i) for i in shown]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    text = "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in lines)
+    more = len(predictions) - len(shown)
+    return text + (f"\n… and {more:,} more" if more else "")
+
+
+def _table_row(predictions: Predictions, i: int) -> tuple[str, str, str, str]:
+    item = predictions.items[i]
+    item = item if len(item) <= 48 else "…" + item[-47:]
+    if (error := predictions.errors[i]) is not None:
+        return item, "skipped", "", error
+    ranked = [
+        (predictions.names[position], f"{probability:.0%}")
+        for position, probability in zip(predictions.top[i], predictions.probabilities[i], strict=True)
+    ]
+    if predictions.unknown[i]:
+        return item, "unknown", "", "perhaps " + ", ".join(f"{name} {share}" for name, share in ranked[:3])
+    return item, ranked[0][0], ranked[0][1], ", ".join(f"{name} {share}" for name, share in ranked[1:3])
+
+
+def _escape(text: str) -> str:
+    from html import escape
+
+    return escape(text)

@@ -1,0 +1,173 @@
+"""Writers: rows onto disk as they come, so that memory does not grow with the number of items.
+
+A file appears under its name only when it is complete: rows go to ``NAME.partial`` beside it, which is renamed at
+the end and left for inspection when the run is stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from unseen.errors import InputError
+from unseen.results import COLUMNS
+from unseen.validation import message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from types import TracebackType
+
+    from unseen.results import Predictions
+
+__all__ = ["FORMATS", "Writer", "arrow_table", "format_of", "open_writer"]
+
+#: Suffix to format.
+FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+
+
+def format_of(path: Path) -> str:
+    """Return the format a file's suffix asks for.
+
+    Raises
+    ------
+    InputError
+        When the suffix is none of :data:`FORMATS`.
+    """
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        known = ", ".join(FORMATS)
+        raise InputError(
+            message("writers", "the output file's suffix", f"one of {known}", path.name, "Rename the output file")
+        ) from None
+
+
+def open_writer(path: Path, *, kind: str | None = None) -> Writer:
+    """Open a writer for `path`; `kind` (csv, jsonl, parquet) defaults to what the suffix says.
+
+    Raises
+    ------
+    InputError
+        When the suffix is unknown or the file cannot be created.
+    """
+    return {"csv": CSVWriter, "jsonl": JSONLinesWriter, "parquet": ParquetWriter}[kind or format_of(path)](path)
+
+
+class Writer:
+    """Base of the writers: a context manager around ``write(predictions)``.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._partial = path.with_name(path.name + ".partial")
+        try:
+            if path.is_dir():
+                raise IsADirectoryError(21, "Is a directory")
+            self._open()
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise InputError(
+                message("writers", "the output file", "writable", str(path), f"The system says: {reason}")
+            ) from None
+
+    def _open(self) -> None:
+        raise NotImplementedError  # pragma: no cover
+
+    def _close(self) -> None:
+        raise NotImplementedError  # pragma: no cover
+
+    def write(self, predictions: Predictions) -> None:
+        """Append the rows of `predictions`."""
+        raise NotImplementedError  # pragma: no cover
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+        if kind is None:
+            self._partial.replace(self.path)
+
+
+class _TextWriter(Writer):
+    _file: IO[str]
+
+    def _open(self) -> None:
+        # Items name files; "surrogateescape" names were made printable at the door, so strict UTF-8 holds.
+        self._file = self._partial.open("w", encoding="utf-8", newline="")
+
+    def _close(self) -> None:
+        self._file.close()
+
+
+class CSVWriter(_TextWriter):
+    """Comma-separated values with a header line; None is an empty field, booleans are true and false."""
+
+    def _open(self) -> None:
+        super()._open()
+        self._rows = csv.writer(self._file, lineterminator="\n")
+        self._rows.writerow(COLUMNS)
+
+    def write(self, predictions: Predictions) -> None:
+        """Append the rows of `predictions`."""
+        for row in predictions.iter_rows():
+            self._rows.writerow(str(value).lower() if isinstance(value, bool) else value for value in row.values())
+
+
+class JSONLinesWriter(_TextWriter):
+    """One JSON object per line."""
+
+    def write(self, predictions: Predictions) -> None:
+        """Append the rows of `predictions`."""
+        self._file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in predictions.iter_rows())
+
+
+class ParquetWriter(Writer):
+    """Parquet, one row group for every hundred thousand rows or so."""
+
+    _ROWS_PER_GROUP = 100_000
+
+    def _open(self) -> None:
+        import pyarrow.parquet as pq
+
+        self._writer = pq.ParquetWriter(self._partial, arrow_schema())
+        self._rows: list[dict[str, Any]] = []
+
+    def write(self, predictions: Predictions) -> None:
+        """Append the rows of `predictions`."""
+        self._rows.extend(predictions.iter_rows())
+        if len(self._rows) >= self._ROWS_PER_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(arrow_table(self._rows))
+            self._rows = []
+
+    def _close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+
+def arrow_schema() -> Any:
+    """Return the ``pyarrow.Schema`` of the rows."""
+    import pyarrow as pa
+
+    types = (pa.string(), pa.int32(), pa.string(), pa.float32(), pa.bool_(), pa.string())
+    return pa.schema(list(zip(COLUMNS, types, strict=True)))
+
+
+def arrow_table(rows: Iterable[dict[str, Any]]) -> Any:
+    """Return a ``pyarrow.Table`` of rows keyed by :data:`~unseen.results.COLUMNS`."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(list(rows), schema=arrow_schema())
