@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from unseen.errors import InputError
 from unseen.validation import message, nearest, verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
@@ -127,11 +128,12 @@ class Prototypes:
 
 
 def _check_names(names: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+    listed = None if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+    if listed is None or not all(isinstance(name, str) and name for name in listed):
         raise InputError(
             message("Prototypes", "names", "a sequence of non-empty strings", names, "Pass one name per class")
         )
-    names = tuple(str(name) for name in names)
+    names = tuple(str(name) for name in listed)
     if not names:
         raise InputError(
             message("Prototypes", "names", "at least one name", verbatim("none"), "Pass one name per class")
@@ -139,12 +141,19 @@ def _check_names(names: Sequence[str]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise InputError(message("Prototypes", "names", "unique", twice, "Rename or remove one of the two"))
+    for name in names:
+        if any("\ud800" <= letter <= "\udfff" for letter in name):
+            # Half of a surrogate pair: no file could hold it.
+            raise InputError(message("Prototypes", "names", "text that UTF-8 can hold", name, "Mend that name"))
     return names
 
 
 def _check_vectors(vectors: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.float32]:
     try:
-        array = np.array(vectors, dtype=np.float32, order="C")
+        if np.iscomplexobj(vectors):
+            raise TypeError("complex numbers would lose their imaginary part")
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite and is refused below
+            array = np.array(vectors, dtype=np.float32, order="C")
     except (TypeError, ValueError, OverflowError):
         raise InputError(
             message(

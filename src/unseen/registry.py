@@ -17,7 +17,7 @@ from unseen.validation import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ENCODERS", "METHODS", "TASKS", "Registry"]
+__all__ = ["ENCODERS", "METHODS", "Registry"]
 
 
 class Registry:
@@ -72,7 +72,7 @@ class Registry:
         """
         targets = self._targets()
         if name not in targets:
-            close = nearest(name, targets) or self.names()
+            close = nearest(str(name), targets) or self.names()
             raise UnknownNameError(f"Registry: no {self.kind} is called {name!r}. Known and near: {', '.join(close)}.")
         module, _, attribute = targets[name].partition(":")
         return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
@@ -98,10 +98,4 @@ ENCODERS = Registry(
     "encoder",
     table={"default": "unseen.encoders.default:DefaultEncoder"},
     group="unseen.encoders",
-)
-
-TASKS = Registry(
-    "task",
-    table={"classify": "unseen.tasks.classify:Classify"},
-    group="unseen.tasks",
 )

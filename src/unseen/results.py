@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 import numpy as np
 
@@ -21,6 +22,9 @@ __all__ = ["COLUMNS", "Evidence", "Explanation", "Predictions"]
 
 #: The columns of every output, in order.
 COLUMNS = ("item", "rank", "name", "probability", "unknown", "error")
+
+#: Unicode categories of controls, line and paragraph separators, and halves of surrogate pairs.
+_BREAKING = ("Cc", "Zl", "Zp", "Cs")
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,13 @@ class Explanation:
     item: str
     name: str
     evidence: tuple[Evidence, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.item}: {self.name}"]
+        for part in self.evidence:
+            weight = f"{part.weight:.0%}" if part.kind == "seen class" else f"{part.weight:+.2f}"
+            lines.append(f"  {part.kind:<12} {weight:>6}  {part.text}")
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +120,17 @@ class Predictions:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         n = len(items)
-        arrays: dict[str, npt.NDArray[Any]] = {
-            "top": np.array(top, dtype=np.intp).reshape(n, -1 if n else 0),
-            "probabilities": np.array(probabilities, dtype=np.float32).reshape(n, -1 if n else 0),
-            "known": np.array(known, dtype=np.float32),
-            "unknown": np.array(unknown, dtype=np.bool_),
+        arrays = {
+            "top": _array("top", top, np.intp),
+            "probabilities": _array("probabilities", probabilities, np.float32),
+            "known": _array("known", known, np.float32),
+            "unknown": _array("unknown", unknown, np.bool_),
         }
-        shape = arrays["top"].shape
-        expected = {"top": shape, "probabilities": shape, "known": (n,), "unknown": (n,)}
+        ranks = arrays["top"].shape[1] if arrays["top"].ndim == 2 else 0
+        expected = {"top": (n, ranks), "probabilities": (n, ranks), "known": (n,), "unknown": (n,)}
         for key, array in arrays.items():
+            if array.size == 0 and 0 in expected[key]:
+                array = array.reshape(expected[key])  # [] is as good as no rows of any length
             if array.shape != expected[key]:
                 raise InputError(
                     message("Predictions", key, f"of shape {expected[key]}", array, "Give every item one answer")
@@ -138,12 +151,49 @@ class Predictions:
         object.__setattr__(self, "names", tuple(names))
         object.__setattr__(self, "errors", tuple(errors))
         object.__setattr__(self, "settings", dict(settings or {}))
+        self._check_answers()
+
+    def _check_answers(self) -> None:
+        """Refuse answers that are no classes, or no numbers; items with an error have no answer to check."""
+        usable = np.array([error is None for error in self.errors], dtype=np.bool_)
+        if not usable.any():
+            return
+        top, probabilities = self.top[usable], self.probabilities[usable]
+        if top.shape[1] == 0:
+            raise InputError(
+                message("Predictions", "top", "of at least one rank", self.top, "Give every item one answer")
+            )
+        wrong = top[(top < 0) | (top >= len(self.names))]
+        if wrong.size:
+            expected = f"positions into the {len(self.names)} names"
+            raise InputError(message("Predictions", "top", expected, int(wrong[0]), "Count positions from 0"))
+        if not np.isfinite(probabilities).all():
+            value = float(probabilities[~np.isfinite(probabilities)][0])
+            raise InputError(message("Predictions", "probabilities", "finite", value, "Mend the scores they come from"))
 
     @classmethod
     def concatenate(cls, parts: Sequence[Predictions]) -> Predictions:
-        """Return one result for all items of `parts`, which must share names and number of ranks."""
+        """Return one result for all items of `parts`, which must share names and number of ranks.
+
+        Raises
+        ------
+        InputError
+            When they do not; a part without items fits any.
+        """
+        parts = [part for part in parts if len(part)] or list(parts[:1])
         if not parts:
             return cls([], [], [], [], [], [], [])
+        for part in parts[1:]:
+            if (part.names, part.top.shape[1]) != (parts[0].names, parts[0].top.shape[1]):
+                raise InputError(
+                    message(
+                        "Predictions",
+                        "the parts' names and numbers of ranks",
+                        "the same in all",
+                        verbatim("different ones"),
+                        "Join only results of one vocabulary and one setting",
+                    )
+                )
         return cls(
             [item for part in parts for item in part.items],
             parts[0].names,
@@ -233,25 +283,39 @@ class Predictions:
         return f"<pre>{_escape(format_table(self))}</pre>"
 
 
-def format_table(predictions: Predictions, limit: int = 20) -> str:
-    """Return a table of the first `limit` items: item, answer, probability, and the runners-up."""
+def format_table(predictions: Predictions, limit: int = 20, total: int | None = None) -> str:
+    """Return a table of the first `limit` items, of `total`: item, answer, probability, and the runners-up."""
     if not len(predictions):
         return "no items"
     shown = range(min(limit, len(predictions)))
     lines = [_table_row(predictions, i) for i in shown]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     text = "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in lines)
-    more = len(predictions) - len(shown)
+    more = (len(predictions) if total is None else total) - len(shown)
     return text + (f"\n… and {more:,} more" if more else "")
 
 
+def _array(key: str, values: npt.ArrayLike, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    try:
+        return np.array(values, dtype=dtype)
+    except (TypeError, ValueError, OverflowError):
+        expected = f"an array of {dtype.__name__}"
+        raise InputError(message("Predictions", key, expected, values, "Give every item one answer")) from None
+
+
+def _one_line(text: str) -> str:
+    """Return `text` with whatever would break a line, or steer a terminal, spelled out."""
+    # Not isprintable(): the joiners that Persian and Hindi are written with count as unprintable.
+    return "".join(c.encode("unicode_escape").decode() if category(c) in _BREAKING else c for c in text)
+
+
 def _table_row(predictions: Predictions, i: int) -> tuple[str, str, str, str]:
-    item = predictions.items[i]
+    item = _one_line(predictions.items[i])
     item = item if len(item) <= 48 else "…" + item[-47:]
     if (error := predictions.errors[i]) is not None:
-        return item, "skipped", "", error
+        return item, "skipped", "", _one_line(error)
     ranked = [
-        (predictions.names[position], f"{probability:.0%}")
+        (_one_line(predictions.names[position]), f"{probability:.0%}")
         for position, probability in zip(predictions.top[i], predictions.probabilities[i], strict=True)
     ]
     if predictions.unknown[i]:

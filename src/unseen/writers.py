@@ -50,9 +50,13 @@ def open_writer(path: Path, *, kind: str | None = None) -> Writer:
     Raises
     ------
     InputError
-        When the suffix is unknown or the file cannot be created.
+        When the suffix or `kind` is unknown, or the file cannot be created.
     """
-    return {"csv": CSVWriter, "jsonl": JSONLinesWriter, "parquet": ParquetWriter}[kind or format_of(path)](path)
+    writers = {"csv": CSVWriter, "jsonl": JSONLinesWriter, "parquet": ParquetWriter}
+    kind = format_of(path) if kind is None else kind
+    if kind not in writers:
+        raise InputError(message("writers", "kind", f"one of {', '.join(writers)}", kind, "Choose one of these"))
+    return writers[kind](path)
 
 
 class Writer:
@@ -109,12 +113,26 @@ class _TextWriter(Writer):
         self._file.close()
 
 
+class _UnixLines:
+    """Ends lines with a newline alone, though the csv module is told to end them with both characters.
+
+    Told otherwise, the csv module of Python 3.11 leaves a carriage return within a field unquoted, and readers
+    take it for the end of the row.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, line: str) -> int:
+        return self._file.write(line.removesuffix("\r\n") + "\n")
+
+
 class CSVWriter(_TextWriter):
     """Comma-separated values with a header line; None is an empty field, booleans are true and false."""
 
     def _open(self) -> None:
         super()._open()
-        self._rows = csv.writer(self._file, lineterminator="\n")
+        self._rows = csv.writer(_UnixLines(self._file), lineterminator="\r\n")
         self._rows.writerow(COLUMNS)
 
     def write(self, predictions: Predictions) -> None:

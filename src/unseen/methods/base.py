@@ -66,12 +66,15 @@ class Capabilities:
         Makes up examples of unseen classes.
     stateless : bool
         `class_scores` works before `fit` when prototypes are given.
+    shared_space : bool
+        Vectors and prototypes must have one dimension: they lie in one space already.
     """
 
     transductive: bool = False
     needs_unseen_at_fit: bool = False
     generative: bool = False
     stateless: bool = False
+    shared_space: bool = False
 
     def names(self) -> list[str]:
         """Return the names of the tags that are on."""

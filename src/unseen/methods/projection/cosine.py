@@ -45,7 +45,7 @@ class Cosine(Method):
         year=2021,
         url="https://arxiv.org/abs/2103.00020",
     )
-    capabilities = Capabilities(stateless=True)
+    capabilities = Capabilities(stateless=True, shared_space=True)
 
     def _own_prototypes(self, X: Array, y: Array, n_classes: int) -> Array:
         return class_means(X, y, n_classes)

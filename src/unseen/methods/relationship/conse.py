@@ -86,7 +86,8 @@ class ConSE(Method):
         if len(S) == 1:
             return  # one seen class: every vector is certainly of it
         # One common scale (not one per feature) keeps the classifier invariant to rotations of the features.
-        mean, scale = X.mean(axis=0), X.std() or 1.0
+        mean = X.mean(axis=0)
+        scale = (X - mean).std() or 1.0
         classifier = LogisticRegression(C=strength, max_iter=1000).fit((X - mean) / scale, y)
         coef, intercept = classifier.coef_, classifier.intercept_
         if len(S) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second

@@ -1,0 +1,176 @@
+"""``unseen classify``: the main job."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unseen.cli.progress import progress
+from unseen.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from unseen.recognizer import Recognizer
+    from unseen.results import Explanation, Predictions
+    from unseen.tasks.classify import Answer
+    from unseen.vocabulary import Vocabulary
+
+__all__ = ["EXAMPLE", "classify"]
+
+EXAMPLE = (
+    "Examples: "
+    'unseen classify photos/ --classes "okapi, zebra, horse" --unknown-below 0.5 --report report.html   '
+    "unseen classify --text questions.csv --column question --classes topics.yaml --out answers.csv"
+)
+
+#: Items shown on a terminal; every row goes to --out.
+_SHOWN = 20
+
+
+def classify(
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH…", help="Photos, or folders of photos.", show_default=False)
+    ] = None,
+    *,
+    classes: Annotated[
+        str,
+        typer.Option(
+            "--classes", "-c", help='A vocabulary file (.yaml, .csv, .txt), or "a, b, c".', show_default=False
+        ),
+    ],
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            "--text", help="Classify the texts of this file (.txt, .csv, .jsonl, .parquet) in place of photos."
+        ),
+    ] = None,
+    column: Annotated[str | None, typer.Option("--column", help="The column of --text that holds the texts.")] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A model of `unseen models`, or a saved folder.")
+    ] = "default",
+    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Classes to give per item, likeliest first.")] = 3,
+    unknown_below: Annotated[
+        float | None,
+        typer.Option(
+            "--unknown-below",
+            min=0,
+            max=1,
+            help="Call an item unknown when the probability that it is of any class is below this.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write every row here: .csv, .jsonl or .parquet.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page (.html) or a contact sheet (.png, .jpg) to look at.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what speaks for each answer.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 at the first unusable item.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per row, for programs.")] = False,
+) -> None:
+    """Recognise photos (or texts) by what you write about the classes."""
+    if bool(paths) == (text is not None):
+        raise InputError("classify: give either photos (PATH…) or a file of texts (--text FILE). See --help.")
+    from unseen.errors import ItemError
+    from unseen.recognizer import Recognizer
+    from unseen.report import ReportBuilder
+    from unseen.tasks.explain import Explainer
+    from unseen.vocabulary import Vocabulary
+    from unseen.writers import open_writer
+
+    vocabulary = Vocabulary.parse(classes)
+    page = ReportBuilder(vocabulary.names, path=report) if report else None
+    recognizer = Recognizer.load(model)
+    options: dict[str, Any] = {"top_k": top_k, "unknown_below": unknown_below, "strict": strict}
+    answers, total = _answers(recognizer, vocabulary, paths or [], text, column, options)
+    explainer = Explainer(recognizer, vocabulary, "image" if text is None else "text") if explain else None
+    printer = _JsonPrinter() if as_json else _TablePrinter()
+    with ExitStack() as stack:
+        # Opened before the work begins: a file that cannot be written is told at once, not after an hour.
+        writer = stack.enter_context(open_writer(out)) if out else None
+        advance = stack.enter_context(progress("classifying", total))
+        try:
+            for answer in answers:
+                explanations = explainer.explain(answer) if explainer else [None] * len(answer.predictions)
+                printer.add(answer.predictions, explanations)
+                if writer:
+                    writer.write(answer.predictions)
+                if page:
+                    page.add(answer.predictions, answer.previews, explanations)
+                advance(len(answer.predictions))
+        except ItemError as error:
+            print(f"unseen: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+    if page:
+        page.write()
+    printer.close([path for path in (out, report) if path])
+
+
+def _answers(
+    recognizer: Recognizer,
+    vocabulary: Vocabulary,
+    paths: list[str],
+    text: Path | None,
+    column: str | None,
+    options: dict[str, Any],
+) -> tuple[Iterator[Answer], int | None]:
+    """Return the stream of answers, and how many items there will be where that is cheap to know."""
+    from unseen.inputs.sources import count_images
+    from unseen.inputs.texts import count_texts
+    from unseen.tasks.classify import classify_images, classify_texts
+
+    if text is not None:
+        return classify_texts(recognizer, text, vocabulary, column=column, **options), count_texts(text)
+    # Counting walks the folders once more; only somebody who watches a bar needs it.
+    total = count_images(paths) if sys.stderr.isatty() else None
+    return classify_images(recognizer, paths, vocabulary, **options), total
+
+
+class _JsonPrinter:
+    """One JSON object per row on standard output, and nothing else there."""
+
+    def add(self, predictions: Predictions, explanations: Sequence[Explanation | None]) -> None:
+        for line in predictions.iter_rows():
+            print(json.dumps(line, ensure_ascii=False))
+        for explanation in explanations:
+            if explanation is not None:
+                print(json.dumps({"explanation": asdict(explanation)}, ensure_ascii=False))
+
+    def close(self, written: Sequence[Path]) -> None:
+        sys.stdout.flush()
+
+
+class _TablePrinter:
+    """The first items as a table, a summary, and where the rest is."""
+
+    def __init__(self) -> None:
+        self._parts: list[Predictions] = []
+        self._explanations: list[Explanation] = []
+        self._shown = self._items = self._unknown = self._skipped = 0
+
+    def add(self, predictions: Predictions, explanations: Sequence[Explanation | None]) -> None:
+        if self._shown < _SHOWN:
+            self._parts.append(predictions)
+            self._explanations += [e for e in explanations[: _SHOWN - self._shown] if e is not None]
+            self._shown += len(predictions)
+        for error in predictions.errors:
+            self._skipped += error is not None
+        self._items += len(predictions)
+        self._unknown += int(predictions.unknown.sum())
+
+    def close(self, written: Sequence[Path]) -> None:
+        from unseen.results import Predictions, format_table
+
+        print(format_table(Predictions.concatenate(self._parts), limit=_SHOWN, total=self._items))
+        for explanation in self._explanations:
+            print(f"\n{explanation}")
+        known = self._items - self._unknown - self._skipped
+        counts = f"{known:,} recognised, {self._unknown:,} unknown, {self._skipped:,} skipped"
+        print(f"\n{counts}" + "".join(f"\nwritten: {path}" for path in written))

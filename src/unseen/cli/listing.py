@@ -1,0 +1,69 @@
+"""``unseen models`` and ``unseen methods``: what there is to choose from."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["methods", "models"]
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def models(as_json: _Json = False) -> None:
+    """List the models that `--model` takes."""
+    from unseen.registry import ENCODERS
+
+    rows = []
+    for name in ENCODERS:
+        encoder = ENCODERS.get(name)()
+        rows.append(
+            {
+                "name": name,
+                "modalities": sorted(encoder.modalities),
+                "image_dim": encoder.image_dim,
+                "text_dim": encoder.text_dim,
+                "shared_space": encoder.shared_space,
+                "summary": _summary(type(encoder)),
+            }
+        )
+    _print(rows, as_json)
+
+
+def methods(as_json: _Json = False) -> None:
+    """List the zero-shot methods: name, class, family, tags, citation, summary."""
+    from unseen.registry import METHODS
+
+    rows = []
+    for name in METHODS:
+        method = METHODS.get(name)
+        rows.append(
+            {
+                "name": name,
+                "class": f"{method.__module__}.{method.__qualname__}",
+                "family": method.family,
+                "tags": method.capabilities.names(),
+                "citation": str(method.citation),
+                "summary": _summary(method),
+            }
+        )
+    _print(rows, as_json)
+
+
+def _summary(cls: type[Any]) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*rows[0], box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(", ".join(value) if isinstance(value, list) else str(value) for value in row.values()))
+    Console().print(table)

@@ -1,0 +1,1 @@
+"""Decisions: from scores to probabilities, and to "unknown"."""

@@ -1,0 +1,207 @@
+"""Calibration: scores become probabilities one can threshold, and a certainty that the item is known at all.
+
+Both are fitted on scores of classes that the method did not learn from (validation classes held out of its
+training), because a method is far surer of classes it has seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from unseen.errors import InputError, ModelError
+from unseen.validation import check_number, message, verbatim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from unseen.prototypes import Prototypes
+
+__all__ = ["Decision", "fit_known", "fit_temperature", "known_evidence"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Decision:
+    r"""What turns class scores into an answer.
+
+    .. math:: p_c = \operatorname{softmax}_c(f_c / T), \qquad
+       \text{known} = \sigma\bigl(a\, e + b\bigr), \quad e = \max_c f_c
+
+    Parameters
+    ----------
+    temperature : float
+        T, above 0, in units of the scores.
+    known_slope, known_offset : float
+        a and b: how the evidence e that the item is of any class becomes a probability.
+
+    Raises
+    ------
+    InputError
+        When a parameter is not a finite number in its range.
+    """
+
+    temperature: float = 1.0
+    known_slope: float = 1.0
+    known_offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("Decision", "temperature", self.temperature, low=0, low_open=True)
+        check_number("Decision", "known_slope", self.known_slope)
+        check_number("Decision", "known_offset", self.known_offset)
+
+    def probabilities(self, scores: npt.ArrayLike) -> Array:
+        """Return probabilities (n, C) of scores (n, C); each row sums to one."""
+        from scipy.special import softmax
+
+        probabilities: Array = softmax(np.asarray(scores, dtype=np.float64) / self.temperature, axis=1)
+        return probabilities
+
+    def known(self, scores: npt.ArrayLike) -> Array:
+        """Return, for each row of scores (n, C), the probability (n,) that the item is of one of the classes."""
+        from scipy.special import expit
+
+        known: Array = expit(self.known_slope * known_evidence(scores) + self.known_offset)
+        return known
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the parameters as JSON can hold them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the decision that `to_dict` described.
+
+        Raises
+        ------
+        ModelError
+            When a parameter is missing, unknown or out of range.
+        """
+        try:
+            return cls(**values)
+        except (TypeError, InputError) as error:
+            raise ModelError(f"Decision: the saved parameters cannot be used: {error}") from None
+
+
+def known_evidence(scores: npt.ArrayLike) -> Array:
+    """Return the evidence (n,) that an item is of one of the classes, from its scores (n, C): the best score."""
+    best: Array = np.asarray(scores, dtype=np.float64).max(axis=1)
+    return best
+
+
+def fit_temperature(
+    scores: Sequence[npt.ArrayLike],
+    y: Sequence[npt.ArrayLike],
+    *,
+    prototypes: Sequence[Prototypes] | None = None,
+) -> float:
+    """Return the temperature under which the true classes of validation items are likeliest.
+
+    Parameters
+    ----------
+    scores : sequence of arrays (n_i, C_i)
+        Scores of several validation sets, so that one temperature serves vocabularies of several sizes.
+    y : sequence of int arrays (n_i,)
+        Positions of the true classes.
+    prototypes : sequence of Prototypes, optional
+        Their classes; where a seen mask is given, items of test (unseen) classes are refused.
+
+    Raises
+    ------
+    InputError
+        When shapes disagree, or an item is of a class that is marked unseen.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    sets = [_check_set(s, t) for s, t in zip(scores, y, strict=True)]
+    for (_, targets), classes in zip(sets, prototypes or [], strict=bool(prototypes)):
+        refuse_test_classes("fit_temperature", targets, classes)
+
+    def loss(log_temperature: float) -> float:
+        total = 0.0
+        for matrix, targets in sets:
+            scaled = matrix / np.exp(log_temperature)
+            total += float((logsumexp(scaled, axis=1) - scaled[np.arange(len(targets)), targets]).mean())
+        return total
+
+    spread = np.mean([matrix.std(axis=1).mean() for matrix, _ in sets]) or 1.0
+    centre = float(np.log(spread))
+    best = minimize_scalar(loss, bounds=(centre - 7, centre + 7), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(best.x))
+
+
+def fit_known(evidence: npt.ArrayLike, known: npt.ArrayLike) -> tuple[float, float]:
+    """Return slope and offset of the logistic curve from evidence (n,) to P(known), given booleans (n,).
+
+    Both kinds count equally, however many there are of each: how common unknown items are is for the user to know.
+
+    Raises
+    ------
+    InputError
+        When one of the two kinds is missing.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    e, labels = np.asarray(evidence, dtype=np.float64), np.asarray(known, dtype=np.bool_)
+    if labels.all() or not labels.any():
+        raise InputError(
+            message(
+                "fit_known", "known", "true for some items and false for others", labels, "Add items of the other kind"
+            )
+        )
+    scale = e.std() or 1.0
+    curve = LogisticRegression(C=1e6, class_weight="balanced", max_iter=1000).fit((e / scale)[:, None], labels)
+    return float(curve.coef_[0, 0] / scale), float(curve.intercept_[0])
+
+
+def refuse_test_classes(owner: str, y: Array, prototypes: Prototypes) -> None:
+    """Raise when an item is of a class marked unseen: a decision fitted on test classes is worth nothing.
+
+    Raises
+    ------
+    InputError
+        Naming the first such class.
+    """
+    if prototypes.seen is None:
+        return
+    unseen = ~prototypes.seen[y]
+    if unseen.any():
+        name = prototypes.names[int(y[np.flatnonzero(unseen)[0]])]
+        raise InputError(
+            message(owner, "y", "of seen validation classes only", name, "Hold out seen classes for calibration")
+        )
+
+
+def _check_set(scores: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
+    matrix, targets = np.asarray(scores, dtype=np.float64), np.asarray(y)
+    if matrix.ndim != 2 or targets.shape != (len(matrix),) or not len(matrix):
+        raise InputError(
+            message(
+                "fit_temperature",
+                "scores and y",
+                "of shapes (n, C) and (n,) with n at least 1",
+                verbatim(f"{matrix.shape} and {targets.shape}"),
+                "Pass one position per row",
+            )
+        )
+    if not np.isfinite(matrix).all() or targets.min() < 0 or targets.max() >= matrix.shape[1]:
+        raise InputError(
+            message(
+                "fit_temperature",
+                "scores and y",
+                "finite, and positions of columns",
+                verbatim("others"),
+                "Check both",
+            )
+        )
+    return matrix, targets

@@ -1,0 +1,1 @@
+"""Encoders: they turn images and texts into vectors."""

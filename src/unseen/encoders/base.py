@@ -1,0 +1,178 @@
+"""The contract of every encoder.
+
+An encoder declares what it takes (`modalities`), how long its vectors are and whether images and texts share a
+space. An author writes `prepare_image`, `_encode_pixels` and `_encode_texts`; batching, threads, checking and the
+cache are not the author's business.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from unseen.encoders.pipeline import encode_stream
+from unseen.errors import InputError
+from unseen.inputs.sources import iter_images
+from unseen.validation import message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from unseen.encoders.pipeline import Batch
+    from unseen.inputs.sources import Item
+
+__all__ = ["Encoder", "available_cores"]
+
+
+def available_cores() -> int:
+    """Return how many processors this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
+
+
+class Encoder(ABC):
+    """Base of every encoder.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in `Recognizer.load` and in reports.
+    modalities : frozenset of str
+        Of ``"image"`` and ``"text"``.
+    image_dim, text_dim : int or None
+        Length of image vectors (d) and of text vectors (k); None where it does not take that kind.
+    image_size : int
+        Side of the square that images are prepared to, in pixels.
+    shared_space : bool
+        Whether a text vector and an image vector can be compared directly.
+    templates : tuple of str
+        Prompt templates for class names, each with ``{name}``, used where the vocabulary has none of its own.
+    fingerprint : str
+        Hexadecimal digest that changes whenever a vector could; keys the cache.
+    """
+
+    #: Images per call of `_encode_pixels`: small, because several threads run at once (see `pipeline`).
+    batch_size: ClassVar[int] = 8
+    #: Texts per call of `_encode_texts`.
+    text_batch_size: ClassVar[int] = 32
+
+    name: str
+    modalities: frozenset[str]
+    image_dim: int | None
+    text_dim: int | None
+    image_size: int
+    shared_space: bool
+    templates: tuple[str, ...] = ("{name}",)
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of everything that decides the vectors."""
+
+    # -- what an author writes ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def prepare_image(self, content: Any) -> npt.NDArray[np.uint8]:
+        """Decode and resize one image to (s, s, 3); called from several threads; raises ItemError."""
+
+    @abstractmethod
+    def _encode_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return (b, d) for prepared images (b, s, s, 3); called from several threads."""
+
+    @abstractmethod
+    def _encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return (b, k) for texts."""
+
+    # -- what everybody calls ----------------------------------------------------------------------------
+
+    def stream_images(self, items: Iterable[Item]) -> Iterator[Batch]:
+        """Encode items as they come, in order, with decoding and encoding on all cores.
+
+        Memory holds a few batches whatever the number of items. An item that cannot be used carries its error.
+        """
+        self._need("image")
+        return encode_stream(
+            items,
+            prepare=self.prepare_image,
+            encode=self._encode_pixels,
+            batch_size=self.batch_size,
+            n_workers=available_cores(),
+        )
+
+    def encode_images(self, images: Any) -> npt.NDArray[np.float32]:
+        """Return vectors of images, in order.
+
+        Parameters
+        ----------
+        images : path, folder, PIL image, array, or an iterable of those
+            See :func:`unseen.inputs.sources.iter_images`.
+
+        Returns
+        -------
+        ndarray of shape (n, d), float32
+
+        Raises
+        ------
+        ItemError
+            When an image cannot be used.
+        """
+        from unseen.errors import ItemError
+
+        self._need("image")
+        vectors: list[npt.NDArray[np.float32]] = []
+        for batch in self.stream_images(iter_images(images)):
+            for item, error in zip(batch.items, batch.errors, strict=True):
+                if error is not None:
+                    raise ItemError(f"{type(self).__name__}: {item.name}: {error}")
+            vectors.append(batch.vectors)
+        return np.concatenate(vectors) if vectors else np.zeros((0, self.image_dim or 0), np.float32)
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return vectors of texts, in order.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Longer than the encoder reads is cut off.
+
+        Returns
+        -------
+        ndarray of shape (n, k), float32
+
+        Raises
+        ------
+        InputError
+            When `texts` is one string, or holds something else than strings.
+        """
+        self._need("text")
+        texts = texts if isinstance(texts, str) else list(texts)
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise InputError(
+                message(type(self).__name__, "texts", "a sequence of strings", texts, "Pass a list of strings")
+            )
+        out = np.zeros((len(texts), self.text_dim or 0), np.float32)
+        # Texts of like length share a batch, so that little is spent on padding.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for start in range(0, len(order), self.text_batch_size):
+            rows = order[start : start + self.text_batch_size]
+            out[rows] = self._encode_texts([texts[i] for i in rows])
+        return out
+
+    def _need(self, modality: str) -> None:
+        if modality not in self.modalities:
+            raise InputError(
+                message(
+                    type(self).__name__,
+                    "the input",
+                    " or ".join(sorted(self.modalities)),
+                    modality,
+                    f"Choose a model that takes {modality}s; `unseen models` lists them",
+                )
+            )

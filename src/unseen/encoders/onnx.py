@@ -1,0 +1,190 @@
+"""An encoder that lives in a folder: two ONNX networks, a tokenizer and one JSON card.
+
+The folder holds ``encoder.json`` and the files it names, all beside it. Nothing in it is executed or unpickled, and
+what does not fit the card is refused with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unseen.encoders.base import Encoder, available_cores
+from unseen.errors import ModelError
+from unseen.inputs.images import prepare_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+__all__ = ["OnnxEncoder"]
+
+_CARD = "encoder.json"
+_FORMAT, _VERSION = "unseen-encoder", 1
+
+
+class OnnxEncoder(Encoder):
+    """Encode with the networks of a folder, by onnxruntime.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``encoder.json`` (format ``unseen-encoder``, version 1), the networks and the tokenizer.
+
+    Raises
+    ------
+    ModelError
+        When the folder is missing, damaged or of another format.
+
+    Notes
+    -----
+    The image network takes uint8 RGB pixels ``(b, s, s, 3)`` and normalises them itself; the text network takes
+    token ids and their mask, pools and normalises. Networks load when first used.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        card = _read_card(self.folder)
+        self._image: dict[str, Any] = card.get("image") or {}
+        self._text: dict[str, Any] = card.get("text") or {}
+        self.name = str(card.get("name", self.folder.name))
+        self.modalities = frozenset(kind for kind in ("image", "text") if card.get(kind))
+        self.shared_space = bool(card.get("shared_space", False))
+        self.image_dim = self._image.get("dim")
+        self.text_dim = self._text.get("dim")
+        self.image_size = int(self._image.get("size", 0))
+        self.templates = tuple(card.get("templates", ("{name}",)))
+        self._lock = Lock()
+        self._sessions: dict[str, Any] = {}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the card and of every file it names."""
+        digest = hashlib.sha256(b"unseen-encoder-1")
+        names = [self._image.get("file"), self._text.get("file"), self._text.get("tokenizer")]
+        for name in [_CARD, *(name for name in names if name)]:
+            with (self.folder / name).open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+    def prepare_image(self, content: Any) -> npt.NDArray[np.uint8]:
+        """Decode, turn upright, resize and crop one image; see :mod:`unseen.inputs.images`."""
+        resize = self._image["resize"]
+        return prepare_image(
+            content,
+            size=self.image_size,
+            resize=resize["mode"],
+            crop_fraction=resize.get("crop_fraction"),
+            resample=resize.get("resample", "bicubic"),
+        )
+
+    def _encode_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        session = self._session("image", threads=1)
+        vectors = session.run([self._image["output_name"]], {self._image["input_name"]: pixels})[0]
+        return np.asarray(vectors, dtype=np.float32)
+
+    def _encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        encodings = self._tokenizer.encode_batch(list(texts))
+        width = max(len(encoding.ids) for encoding in encodings)
+        ids = np.zeros((len(texts), width), np.int64)
+        mask = np.zeros((len(texts), width), np.int64)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding.ids)] = encoding.ids
+            mask[row, : len(encoding.ids)] = 1
+        session = self._session("text", threads=available_cores())
+        inputs = dict(zip(self._text["input_names"], (ids, mask), strict=True))
+        return np.asarray(session.run([self._text["output_name"]], inputs)[0], dtype=np.float32)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        path = self.folder / self._text["tokenizer"]
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # noqa: BLE001  the library raises bare Exception for a damaged file
+            raise ModelError(f"OnnxEncoder: {path.name} in {self.folder} is damaged: {error}") from None
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(int(self._text["max_length"]))
+        return tokenizer
+
+    def _session(self, kind: str, *, threads: int) -> Any:
+        with self._lock:
+            if kind not in self._sessions:
+                path = self.folder / {"image": self._image, "text": self._text}[kind]["file"]
+                self._sessions[kind] = open_session(path, threads=threads)
+            return self._sessions[kind]
+
+
+def open_session(path: Path, *, threads: int) -> Any:
+    """Open an ONNX network on the CPU with so many threads per call.
+
+    Raises
+    ------
+    ModelError
+        When the file is missing or damaged.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # A thread that spins while it waits takes its core from the decoders.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001  onnxruntime has no common base for its errors
+        raise ModelError(f"OnnxEncoder: {path.name} in {path.parent} cannot be loaded: {error}") from None
+
+
+def _read_card(folder: Path) -> dict[str, Any]:
+    path = folder / _CARD
+    try:
+        card = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"OnnxEncoder: {folder} must hold {_CARD}; it is missing. Point at a folder that unseen saved."
+        ) from None
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ModelError(f"OnnxEncoder: {path} cannot be read: {error}.") from None
+    if not isinstance(card, dict) or card.get("format") != _FORMAT or card.get("version") != _VERSION:
+        raise ModelError(f"OnnxEncoder: {path} must be of format {_FORMAT!r}, version {_VERSION}. Update unseen.")
+    _check_card(card, path)
+    return card
+
+
+_NEEDED = {
+    "image": {"file": str, "size": int, "resize": dict, "dim": int, "input_name": str, "output_name": str},
+    "text": {
+        "file": str,
+        "tokenizer": str,
+        "max_length": int,
+        "dim": int,
+        "input_names": list,
+        "output_name": str,
+    },
+}
+
+
+def _check_card(card: dict[str, Any], path: Path) -> None:
+    for kind, needed in _NEEDED.items():
+        part = card.get(kind)
+        if part is None:
+            continue
+        for key, expected in needed.items():
+            if not isinstance(part, dict) or not isinstance(part.get(key), expected):
+                raise ModelError(f"OnnxEncoder: {path}: {kind}.{key} must be a {expected.__name__}. Save it again.")
+        for key in ("file", "tokenizer"):
+            name = part.get(key)
+            if name is not None and (Path(name).name != name or name in {"", ".", ".."}):
+                raise ModelError(f"OnnxEncoder: {path}: {kind}.{key} must be a plain file name; got {name!r}.")
+            if name is not None and not (path.parent / name).is_file():
+                raise ModelError(f"OnnxEncoder: {path.parent} must hold {name}; it is missing. Save it again.")

@@ -1,0 +1,93 @@
+"""Streaming: decoding and encoding on all cores, in order, in bounded memory.
+
+Each worker thread takes a small batch of items, decodes them and runs the network on one core. Both steps release
+the interpreter lock, so n workers keep n cores busy without a hand-over between decoders and encoders; and a
+network on one core wastes nothing on synchronising, which a network on all cores does at every layer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unseen.errors import ItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from unseen.inputs.sources import Item
+
+__all__ = ["Batch", "encode_stream"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some items, encoded.
+
+    Attributes
+    ----------
+    items : list of Item
+        In the order they came.
+    vectors : ndarray of shape (m, d)
+        Vectors of the m items without an error, in order.
+    pixels : list of (ndarray of shape (s, s, 3) or None)
+        The prepared images, one per item; None where there is an error.
+    errors : list of (str or None)
+        Why an item could not be used, one per item.
+    """
+
+    items: Sequence[Item]
+    vectors: npt.NDArray[np.float32]
+    pixels: Sequence[npt.NDArray[np.uint8] | None]
+    errors: Sequence[str | None]
+
+
+def encode_stream(
+    items: Iterable[Item],
+    *,
+    prepare: Callable[[Any], npt.NDArray[np.uint8]],
+    encode: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]],
+    batch_size: int,
+    n_workers: int,
+) -> Iterator[Batch]:
+    """Yield batches in the order of `items`; at most ``2 * n_workers`` batches are in memory.
+
+    `items` is drawn from in the caller's thread only, and only as far ahead as that bound.
+    """
+
+    def work(chunk: list[Item]) -> Batch:
+        pixels: list[npt.NDArray[np.uint8] | None] = []
+        errors: list[str | None] = []
+        for item in chunk:
+            image, error = None, item.error
+            if error is None:
+                try:
+                    image = prepare(item.content)
+                except ItemError as problem:
+                    error = str(problem)
+            pixels.append(image)
+            errors.append(error)
+        usable = [image for image in pixels if image is not None]
+        vectors = encode(np.stack(usable)) if usable else np.zeros((0, 0), np.float32)
+        return Batch(chunk, vectors, pixels, errors)
+
+    source = iter(items)
+    waiting: deque[Future[Batch]] = deque()
+    pool = ThreadPoolExecutor(n_workers, thread_name_prefix="unseen-encode")
+    try:
+        while True:
+            while len(waiting) < 2 * n_workers and (chunk := list(islice(source, batch_size))):
+                waiting.append(pool.submit(work, chunk))
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+    finally:
+        # Also reached when the consumer stops early or is interrupted: drop what has not begun.
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,1 @@
+"""Tasks: the one verb, ``class_scores``, plus a little."""
