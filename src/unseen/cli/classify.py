@@ -36,7 +36,7 @@ _SHOWN = 20
 
 def classify(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="PATH…", help="Photos, or folders of photos.", show_default=False)
+        list[str] | None, typer.Argument(metavar="PATH", help="Photos, or folders of photos.", show_default=False)
     ] = None,
     *,
     classes: Annotated[
@@ -81,17 +81,20 @@ def classify(
     from unseen.errors import ItemError
     from unseen.recognizer import Recognizer
     from unseen.report import ReportBuilder
+    from unseen.report import format_of as report_format_of
     from unseen.tasks.explain import Explainer
     from unseen.vocabulary import Vocabulary
     from unseen.writers import open_writer
 
     vocabulary = Vocabulary.parse(classes)
-    page = ReportBuilder(vocabulary.names, path=report) if report else None
+    if report:
+        report_format_of(report)  # a suffix nobody can write is told before the work, not after
     recognizer = Recognizer.load(model)
     options: dict[str, Any] = {"top_k": top_k, "unknown_below": unknown_below, "strict": strict}
     answers, total = _answers(recognizer, vocabulary, paths or [], text, column, options)
     explainer = Explainer(recognizer, vocabulary, "image" if text is None else "text") if explain else None
     printer = _JsonPrinter() if as_json else _TablePrinter()
+    page: ReportBuilder | None = None
     with ExitStack() as stack:
         # Opened before the work begins: a file that cannot be written is told at once, not after an hour.
         writer = stack.enter_context(open_writer(out)) if out else None
@@ -102,14 +105,15 @@ def classify(
                 printer.add(answer.predictions, explanations)
                 if writer:
                     writer.write(answer.predictions)
-                if page:
+                if report:
+                    page = page or ReportBuilder(answer.predictions.names, answer.predictions.settings)
                     page.add(answer.predictions, answer.previews, explanations)
                 advance(len(answer.predictions))
         except ItemError as error:
             print(f"unseen: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
-    if page:
-        page.write()
+    if page and report:
+        page.write(report)
     printer.close([path for path in (out, report) if path])
 
 

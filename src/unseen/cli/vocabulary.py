@@ -145,11 +145,9 @@ def _keep_comments(path: Path) -> None:
 
 def encode(vocabulary: Vocabulary, model: str) -> Prototypes:
     """Turn a vocabulary into prototypes with a model; on its own so that tests and other commands can replace it."""
-    import importlib
+    from unseen.recognizer import Recognizer
 
-    recognizer = importlib.import_module("unseen.recognizer").Recognizer.load(model)
-    prototypes: Prototypes = recognizer.prototypes(vocabulary)
-    return prototypes
+    return Recognizer.load(model).prototypes(vocabulary)
 
 
 @app.command(epilog="Example: unseen vocabulary check classes.yaml")

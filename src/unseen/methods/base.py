@@ -147,7 +147,8 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             When a label has no prototype, or shapes or values cannot be used.
         """
         vectors, targets = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(targets)
+        if targets.dtype.kind == "f":  # names and whole numbers are classes; scikit-learn would warn of many of them
+            check_classification_targets(targets)
         labels, positions = np.unique(targets, return_inverse=True)
         if prototypes is None:
             S = self._own_prototypes(vectors, positions, len(labels))

@@ -50,33 +50,45 @@ class Explainer:
 
     def explain(self, answer: Answer) -> list[Explanation | None]:
         """Return an explanation per item of an answer; None where the item could not be used."""
-        out: list[Explanation | None] = []
-        for i, vector in enumerate(answer.vectors):
-            if vector is None:
-                out.append(None)
-                continue
-            name = answer.predictions.names[answer.predictions.top[i, 0]]
-            evidence = (*self._seen(vector[None]), *self._parts(vector[None], name))
-            out.append(Explanation(answer.predictions.items[i], name, evidence))
+        out: list[Explanation | None] = [None] * len(answer.vectors)
+        usable = [i for i, vector in enumerate(answer.vectors) if vector is not None]
+        if not usable:
+            return out
+        X = np.stack([vector for vector in answer.vectors if vector is not None])
+        best = answer.predictions.top[usable, 0]
+        seen = self._seen(X)
+        parts = self._parts(X, best)
+        for row, i in enumerate(usable):
+            name = answer.predictions.names[best[row]]
+            out[i] = Explanation(answer.predictions.items[i], name, (*seen[row], *parts[row]))
         return out
 
-    def _seen(self, X: np.ndarray[Any, Any]) -> list[Evidence]:
+    def _seen(self, X: np.ndarray[Any, Any]) -> list[list[Evidence]]:
+        """Return for each row of X the seen classes it looks most like."""
         probabilities_of = getattr(self._head.method, "seen_probabilities", None)
         if probabilities_of is None:
-            return []
-        probabilities = probabilities_of(X)[0]
-        best = np.argsort(-probabilities, kind="stable")[: self._n_seen]
+            return [[] for _ in X]
+        probabilities = probabilities_of(X)
         names = self._head.method.seen_prototypes_.names
-        return [Evidence("seen class", names[j], float(probabilities[j])) for j in best]
-
-    def _parts(self, X: np.ndarray[Any, Any], name: str) -> list[Evidence]:
-        views = class_texts(self._vocabulary[name], self._templates)
-        vectors = encode_texts_cached(self._recognizer.encoder, [view.text for view in views])
-        alone = Prototypes([str(i) for i in range(len(views))], vectors)
-        method = self._head.method
-        mean = float(method.class_scores(X, prototypes=self._prototypes).mean())
-        leads = (method.class_scores(X, prototypes=alone)[0] - mean) / self._head.decision.temperature
-        parts = [
-            Evidence(view.kind, view.label, float(view.weight * lead)) for view, lead in zip(views, leads, strict=True)
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, : self._n_seen]
+        return [
+            [Evidence("seen class", names[j], float(share[j])) for j in best]
+            for best, share in zip(order, probabilities, strict=True)
         ]
-        return sorted(parts, key=lambda part: -part.weight)
+
+    def _parts(self, X: np.ndarray[Any, Any], best: np.ndarray[Any, Any]) -> list[list[Evidence]]:
+        """Return for each row of X what each text about its best class contributes."""
+        method, temperature = self._head.method, self._head.decision.temperature
+        mean = method.class_scores(X, prototypes=self._prototypes).mean(axis=1)
+        out: list[list[Evidence]] = [[] for _ in X]
+        for position in np.unique(best):
+            rows = np.flatnonzero(best == position)
+            entry = self._vocabulary[self._prototypes.names[position]]
+            views = class_texts(entry, self._templates)
+            vectors = encode_texts_cached(self._recognizer.encoder, [view.text for view in views])
+            alone = Prototypes([str(i) for i in range(len(views))], vectors)
+            leads = (method.class_scores(X[rows], prototypes=alone) - mean[rows, None]) / temperature
+            for row, lead in zip(rows, leads, strict=True):
+                parts = [Evidence(v.kind, v.label, float(v.weight * a)) for v, a in zip(views, lead, strict=True)]
+                out[row] = sorted(parts, key=lambda part: -part.weight)
+        return out

@@ -24,6 +24,8 @@ MAX_ANSWER = 8_000_000
 MAX_PROMPT_CLASSES = 200
 MAX_NEW = 100
 """Most descriptions taken from one answer for one class."""
+MAX_UNKNOWN = 100
+"""Most names that are no class which a report lists."""
 _STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‟": '"', "‘": "'", "’": "'"})
 
 _PROMPT = """\
@@ -153,25 +155,23 @@ def read_answer(text: str, vocabulary: Vocabulary) -> Answer:
             )
         )
     finder = _Finder(vocabulary)
-    best: Answer | None = None
+    others: tuple[tuple[str, tuple[str, ...]], ...] = ()
     for pairs in _readings(text.lstrip("\ufeff"), finder):
         answer = _collect(pairs, vocabulary, finder)
-        if best is None or len(answer.descriptions) > len(best.descriptions):
-            best = answer
-        if best.descriptions and not best.missing:
-            break
-    if best is None or not best.descriptions:
-        met = "" if best is None else ", ".join(shorten(name, 30) for name, _ in best.unknown[:5])
-        raise VocabularyError(
-            message(
-                "read_answer",
-                "the answer",
-                "JSON or YAML with descriptions for classes of the vocabulary",
-                verbatim(f"other names: {met}" if met else shorten(text, 60)),
-                "Paste the model's whole answer, and check that it belongs to this vocabulary",
-            )
+        if answer.descriptions:
+            unknown = tuple((name, tuple(near_names(name, vocabulary.names))) for name, _ in answer.unknown)
+            return replace(answer, unknown=unknown)
+        others = others or answer.unknown
+    met = ", ".join(shorten(name, 30) for name, _ in others[:5])
+    raise VocabularyError(
+        message(
+            "read_answer",
+            "the answer",
+            "JSON or YAML with descriptions for classes of the vocabulary",
+            verbatim(f"other names: {met}" if met else shorten(text, 60)),
+            "Paste the model's whole answer, and check that it belongs to this vocabulary",
         )
-    return best
+    )
 
 
 def merge_answer(
@@ -219,22 +219,24 @@ def _loose(name: str) -> str:
 
 def _collect(pairs: Iterable[tuple[str, Any]], vocabulary: Vocabulary, finder: _Finder) -> Answer:
     found: dict[str, list[str]] = {}
-    unknown: dict[str, tuple[str, ...]] = {}
+    unknown: dict[str, tuple[str, ...]] = {}  # the nearest names are looked up once, for the reading that is taken
     rejected: list[str] = []
     for key, value in pairs:
         name = finder(key)
         if name is None:
-            if len(unknown) < 1_000:
-                unknown.setdefault(key, tuple(near_names(key, vocabulary.names)))
+            if len(unknown) < MAX_UNKNOWN:
+                unknown[key] = ()
             continue
         texts = found.setdefault(name, [])
         for item in _texts(value):
             try:
                 if not isinstance(item, str):
-                    raise VocabularyError(f"{shorten(item)} is no text")  # noqa: TRY301 - one place reports both
+                    raise VocabularyError(f"{shorten(item)} is no text")
                 if item.strip(" .…") == "":
                     continue  # the form, echoed
                 text = " ".join(clean_text(item, "read_answer", "a description", field="").split())
+                if text[0] in "“„" and text[-1] in "”“" and len(text) > 2:
+                    text = text[1:-1]  # quotes that YAML does not know as quotes
             except VocabularyError as error:
                 rejected.append(f"{name}: {error}")
                 continue
@@ -258,16 +260,14 @@ def _texts(value: Any) -> list[Any]:
 def _readings(text: str, finder: _Finder) -> Iterator[list[tuple[str, Any]]]:
     """Yield every way to read the answer, the strictest first."""
     fenced = _fences(text)
-    for straight in (False, True):  # curly quotes may be content; straighten them only if all else failed
-        for parts in (fenced, [text]):
-            chosen = [p.translate(_STRAIGHT) for p in parts] if straight else parts
-            for read in (_from_json, _from_yaml):
-                pairs = [pair for part in chosen for pair in read(part)]
-                if pairs:
-                    yield pairs
-        pairs = _from_yaml(_yaml_lines(text.translate(_STRAIGHT) if straight else text, finder))
-        if pairs:
-            yield pairs
+    # curly quotes may be content: straighten them only where the text as it is cannot be read
+    versions = ((text, fenced), (text.translate(_STRAIGHT), [part.translate(_STRAIGHT) for part in fenced]))
+    for read in (_from_json, _from_yaml):
+        for whole, inside in versions:
+            for parts in (inside, [whole]):
+                yield [pair for part in parts for pair in read(part)]
+    for whole, _ in versions:
+        yield _from_yaml(_yaml_lines(whole, finder))
 
 
 def _fences(text: str) -> list[str]:

@@ -169,7 +169,9 @@ def _name_in_name(vocabulary: Vocabulary) -> Iterator[VocabularyWarning]:
 
 
 def _synonym_clash(vocabulary: Vocabulary) -> Iterator[VocabularyWarning]:
-    owners: dict[str, str] = {name.casefold(): name for name in vocabulary.names}
+    owners: dict[str, str] = {}
+    for name in vocabulary.names:
+        owners.setdefault(name.casefold(), name)
     for entry in vocabulary:
         for synonym in entry.synonyms:
             owner = owners.setdefault(synonym.casefold(), entry.name)
@@ -261,9 +263,7 @@ def _semantic(
         _keep_closest(heap, cosines, start, n_pairs)
     warnings = [_near_duplicate(names[-i], names[-j], cosine) for cosine, i, j in close]
     if n_close > len(close):
-        warnings.append(
-            VocabularyWarning("near-duplicate", (), f"… and {n_close - len(close)} more of this kind.")
-        )
+        warnings.append(VocabularyWarning("near-duplicate", (), f"… and {n_close - len(close)} more of this kind."))
     warnings += _capped(_hubs(names, occurrences, k))
     pairs = tuple(NearestPair(names[-i], names[-j], round(cosine, 4)) for cosine, i, j in sorted(heap, reverse=True))
     return warnings, pairs

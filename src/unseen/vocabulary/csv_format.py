@@ -16,7 +16,7 @@ from unseen.errors import VocabularyError
 from unseen.validation import message, verbatim
 from unseen.vocabulary.files import MAX_TABLE_BYTES, read_text
 from unseen.vocabulary.model import ClassEntry, Vocabulary, build
-from unseen.vocabulary.rules import Problem, bad_number, format_number, parse_flag, parse_number, suggestion
+from unseen.vocabulary.rules import ProblemError, bad_number, format_number, parse_flag, parse_number, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ def _read(text: str, owner: str, delimiter: str) -> Vocabulary:
         given = {"name": row[0]} if bare else _fields(columns, row, f"{owner}, line {line}")
         try:
             entries.append(ClassEntry(**given))
-        except Problem as error:
+        except ProblemError as error:
             raise error.at(f"{owner}, line {line}") from None
         lines.append(line)
     return build(entries, None, owner, lines)

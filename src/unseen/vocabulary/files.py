@@ -95,18 +95,14 @@ def read_text(path: Path, limit: int, too_large: str) -> str:
     """Return a file's text, or say what is wrong with it: missing, too large, not UTF-8, control characters."""
     try:
         if path.is_dir():
-            raise VocabularyError(
-                message("Vocabulary", "the file", "a file", verbatim(f"the folder {str(path)!r}"), "Name a file in it")
-            )
+            raise VocabularyError(message(str(path), "the file", "a file", verbatim("a folder"), "Name a file in it"))
         with path.open("rb") as stream:
             data = stream.read(limit + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, VocabularyError):
             raise
         reason = getattr(error, "strerror", None) or str(error)
-        raise VocabularyError(
-            message("Vocabulary", "the file", "readable", verbatim(f"{str(path)!r}: {reason}"), "Check the path")
-        ) from None
+        raise VocabularyError(message(str(path), "the file", "readable", verbatim(reason), "Check the path")) from None
     if len(data) > limit:
         raise VocabularyError(
             message(path.name, "the file", f"at most {limit >> 20} MiB", verbatim("a larger one"), too_large)
@@ -163,10 +159,10 @@ def write_atomically(path: Path, text: str) -> None:
     except OSError as error:
         raise VocabularyError(
             message(
-                "Vocabulary",
+                str(path),
                 "the file",
                 "writable",
-                verbatim(f"{str(path)!r}: {error.strerror or error}"),
+                verbatim(error.strerror or str(error)),
                 "Check that the folder exists and may be written to",
             )
         ) from None

@@ -8,7 +8,7 @@ from unseen.errors import VocabularyError
 from unseen.validation import message, shorten, verbatim
 from unseen.vocabulary.files import MAX_TABLE_BYTES, read_text
 from unseen.vocabulary.model import ClassEntry, Vocabulary, build
-from unseen.vocabulary.rules import Problem
+from unseen.vocabulary.rules import ProblemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ def read(path: Path) -> Vocabulary:
             continue
         try:
             entries.append(ClassEntry(name))
-        except Problem as error:
+        except ProblemError as error:
             raise error.at(f"{path.name}, line {number}") from None
         lines.append(number)
     return build(entries, None, path.name, lines)

@@ -33,7 +33,7 @@ _YES = frozenset({"true", "yes", "on"})
 _NO = frozenset({"false", "no", "off"})
 
 
-class Problem(VocabularyError):
+class ProblemError(VocabularyError):
     """A broken rule whose owner can be replaced by a better address: the file and the line."""
 
     owner: str = ""
@@ -44,16 +44,16 @@ class Problem(VocabularyError):
         return VocabularyError(owner + str(self)[len(self.owner) :])
 
 
-def problem(owner: str, argument: str, expected: str, value: object, remedy: str, *, field: str = "") -> Problem:
-    """Word a :class:`Problem`; `field` lets a reader find the line."""
-    error = Problem(message(owner, argument, expected, value, remedy))
+def problem(owner: str, argument: str, expected: str, value: object, remedy: str, *, field: str = "") -> ProblemError:
+    """Word a :class:`ProblemError`; `field` lets a reader find the line."""
+    error = ProblemError(message(owner, argument, expected, value, remedy))
     error.owner = owner
     error.field = field
     return error
 
 
 def clean_label(value: Any, owner: str, argument: str, *, field: str) -> str:
-    """Return a one-line name without spaces around it and in Unicode form NFC, or raise `Problem`."""
+    """Return a one-line name without spaces around it and in Unicode form NFC, or raise `ProblemError`."""
     if type(value) is str and value.isascii() and value.isprintable():
         label = value.strip()  # the way nearly every name goes; a million of them must load in seconds
     else:
@@ -87,7 +87,7 @@ def clean_label(value: Any, owner: str, argument: str, *, field: str) -> str:
 
 
 def clean_text(value: Any, owner: str, argument: str, *, field: str) -> str:
-    """Return a description with its line breaks written as ``\\n`` and nothing else changed, or raise `Problem`."""
+    """Return a description with its line breaks written as ``\\n`` and nothing else changed."""
     if not isinstance(value, str):
         raise problem(owner, argument, "text", value, "Put it in quotes if it is a number", field=field)
     text = str(value)
@@ -120,7 +120,7 @@ def clean_text(value: Any, owner: str, argument: str, *, field: str) -> str:
 
 
 def clean_template(value: Any, owner: str) -> str:
-    """Return a prompt template such as ``a photo of a {name}.``, or raise `Problem`."""
+    """Return a prompt template such as ``a photo of a {name}.``, or raise `ProblemError`."""
     text = clean_text(value, owner, "a template", field="templates")
     rest = text.replace("{name}", "")
     if rest == text or "{" in rest or "}" in rest:
@@ -143,10 +143,10 @@ def clean_number(value: Any, owner: str, argument: str, *, field: str) -> float:
         number = math.nan
     if not abs(number) <= MAX_NUMBER:
         raise bad_number(value, owner, argument, field=field)
-    return number + 0.0  # -0.0 becomes 0.0: equal vocabularies must have equal fingerprints
+    return number
 
 
-def bad_number(value: object, owner: str, argument: str, *, field: str) -> Problem:
+def bad_number(value: object, owner: str, argument: str, *, field: str) -> ProblemError:
     """Word the complaint about an attribute that is not a number."""
     return problem(
         owner,

@@ -182,7 +182,8 @@ class _Lmf:
         with _unpacked(path) as xml:
             try:
                 resource: dict[str, Any] = lmf.load(xml, progress_handler=None)
-            except (wn.Error, OSError, ValueError, KeyError) as error:
+            except (wn.Error, OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+                # wn checks a file's shape with assert statements
                 reason = " ".join(str(error).split())[:100]
                 raise _nothing(str(path), f"It could not be read as WN-LMF: {reason or type(error).__name__}") from None
         self._synsets: dict[str, Sense] = {}
@@ -234,9 +235,11 @@ class _Database:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[None]:
-        before = self._wn.config._data_directory  # the public property would create the folder
-        if self._folder is not None:
-            self._wn.config.data_directory = self._folder
+        if self._folder is None:
+            yield
+            return
+        before = self._wn.config.database_path.parent
+        self._wn.config.data_directory = self._folder
         try:
             yield
         finally:

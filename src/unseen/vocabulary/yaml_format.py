@@ -11,7 +11,7 @@ from unseen.validation import message, shorten, verbatim
 from unseen.vocabulary.files import MAX_YAML_BYTES
 from unseen.vocabulary.files import read_text as read_file
 from unseen.vocabulary.model import ClassEntry, Vocabulary, build
-from unseen.vocabulary.rules import Problem, bad_number, format_number, parse_flag, parse_number, suggestion
+from unseen.vocabulary.rules import ProblemError, bad_number, format_number, parse_flag, parse_number, suggestion
 from unseen.vocabulary.yaml_nodes import ListNode, MapNode, Node, TextNode, parse
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def read_text(text: str, owner: str = "YAML text") -> Vocabulary:
     found = None if templates is None else reader.texts(templates, "templates")
     try:
         return build(entries, found, owner, lines)
-    except Problem as error:
+    except ProblemError as error:
         # only templates are still unchecked here
         raise error.at(f"{owner}, line {templates.line if templates else 1}") from None
 
@@ -119,6 +119,7 @@ class _Reader:
             return self.make(name, line, {"descriptions": self.texts(node, f"descriptions of {name!r}")}, {})
         given: dict[str, Any] = {}
         lines: dict[str, int] = {}
+        found: Any
         for key, (at, value) in node.pairs.items():
             if key not in _FIELDS:
                 hint = suggestion(key, _FIELDS, f"Known fields: {', '.join(_FIELDS)}")
@@ -134,7 +135,7 @@ class _Reader:
                         verbatim("description and descriptions"),
                         "Put all of them in one list under descriptions",
                     )
-                key, found = "descriptions", self.texts(value, what)  # noqa: PLW2901
+                key, found = "descriptions", self.texts(value, what)
             elif key == "synonyms":
                 found = self.texts(value, what)
             elif key == "attributes":
@@ -152,7 +153,7 @@ class _Reader:
         """Build the entry; a complaint is told with the line of the field it is about."""
         try:
             return ClassEntry(name, **given)
-        except Problem as error:
+        except ProblemError as error:
             raise error.at(f"{self.owner}, line {lines.get(error.field, line)}") from None
 
     def text(self, node: Node, what: str) -> str:
@@ -208,7 +209,7 @@ def _wrong(owner: str, line: int, argument: str, expected: str, value: object, r
     return VocabularyError(message(f"{owner}, line {line}", argument, expected, value, remedy))
 
 
-def write(vocabulary: Vocabulary, path: Path) -> str:  # noqa: ARG001 - every format's writer has this signature
+def write(vocabulary: Vocabulary, path: Path) -> str:
     """Return the vocabulary as YAML text."""
     return write_text(vocabulary)
 

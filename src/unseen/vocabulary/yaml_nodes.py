@@ -54,7 +54,7 @@ Node = TextNode | ListNode | MapNode
 
 _HINTS = (
     ("mapping values", "Put a text that holds a colon in quotes"),
-    ("\\t", "Indent with spaces, not tabs"),
+    ("cannot start any token", "Indent with spaces, not tabs"),
     ("expected <block end>", "Line the entries up, and put a text that starts with a quote or a dash in quotes"),
     ("while scanning a quoted", "Close the quotes"),
     ("unknown escape", "Use single quotes around a text that holds a backslash"),
@@ -154,7 +154,11 @@ def _check_event(event: Any, owner: str, *, depth: int, nodes: int) -> None:
         )
     if nodes > MAX_NODES:
         raise _refuse(
-            owner, event, f"at most {MAX_NODES} values long", "more", "Save so large a vocabulary as CSV, which loads faster"
+            owner,
+            event,
+            f"at most {MAX_NODES} values long",
+            "more",
+            "Save so large a vocabulary as CSV, which loads faster",
         )
     if depth >= MAX_DEPTH:
         raise _refuse(

@@ -1,0 +1,29 @@
+"""What all tests share: a cache of their own, and the real data where there is some."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the tests out of the user's cache; one cache per session, as texts are encoded again and again."""
+    os.environ["UNSEEN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Return the folder of real data, or skip."""
+    folder = os.environ.get("UNSEEN_DATA")
+    if not folder:
+        pytest.skip("UNSEEN_DATA is not set: it names the folder of real photos and benchmark data")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the checkout."""
+    return Path(__file__).parents[1]

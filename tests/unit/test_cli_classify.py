@@ -1,0 +1,186 @@
+"""``unseen classify`` as a person or a program runs it: in a process of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+
+from unseen.results import COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
+CLASSES = "cat, coffee, rocket"
+
+
+@pytest.fixture
+def run(root: Path, tmp_path: Path) -> Run:
+    """Return a function that runs the command line in a folder with the example photos."""
+    (tmp_path / "photos").symlink_to(root / "examples" / "photos")
+
+    def run(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", "-m", "unseen", *args]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def test_the_table_and_the_files(run: Run, tmp_path: Path, root: Path) -> None:
+    n = len(list((root / "examples" / "photos").glob("*.jpg")))
+    for suffix in ("csv", "jsonl", "parquet"):
+        done = run("classify", "photos", "-c", CLASSES, "--out", f"out.{suffix}", "--report", "page.html")
+        assert "cat.jpg" in done.stdout
+        assert f"{n} recognised, 0 unknown, 0 skipped" in done.stdout
+        assert "written: page.html" in done.stdout
+        assert done.stderr == ""
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert len(rows) == 3 * n
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    table = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["name"] for row in rows] == [row["name"] for row in lines] == [row["name"] for row in table]
+    assert [float(row["probability"]) for row in rows] == pytest.approx([row["probability"] for row in table])
+    page = (tmp_path / "page.html").read_text()
+    assert "cat.jpg" in page
+    assert "data:image/" in page
+
+
+def test_json_is_all_there_is_on_standard_output(run: Run) -> None:
+    done = run("classify", "photos/cat.jpg", "-c", CLASSES, "--json", "--top-k", "2")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [tuple(row) for row in rows] == [COLUMNS, COLUMNS]
+    assert rows[0]["name"] == "cat"
+
+
+def test_texts(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text('id,question\n1,"Will it rain, and when?"\n2,My bank charged me twice\n')
+    done = run(
+        "classify", "--text", "q.csv", "--column", "question", "-c", "weather, money, sport", "--json", "-k", "1"
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["name"] for row in rows] == ["weather", "money"]
+
+
+def test_explain(run: Run) -> None:
+    done = run("classify", "photos/cat.jpg", "-c", CLASSES, "--explain")
+    assert "seen class" in done.stdout
+    assert "photos/cat.jpg: cat" in done.stdout
+    done = run("classify", "photos/cat.jpg", "-c", CLASSES, "--explain", "--json")
+    evidence = [json.loads(line) for line in done.stdout.splitlines()][-1]["explanation"]["evidence"]
+    assert {part["kind"] for part in evidence} == {"seen class", "name"}
+
+
+def test_an_unusable_photo_is_reported_and_strict_ends_with_1(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not much of a photo")
+    done = run("classify", "photos/cat.jpg", "broken.jpg", "-c", CLASSES, "--out", "out.csv")
+    assert "1 recognised, 0 unknown, 1 skipped" in done.stdout
+    with (tmp_path / "out.csv").open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert last["item"] == "broken.jpg"
+    assert last["error"]
+    assert last["name"] == last["rank"] == ""
+    (tmp_path / "out.csv").unlink()
+    done = run("classify", "photos/cat.jpg", "broken.jpg", "-c", CLASSES, "--out", "out.csv", "--strict", code=1)
+    assert "broken.jpg" in done.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "match"),
+    [
+        (["-c", CLASSES], "give either photos"),
+        (["photos", "--text", "q.txt", "-c", CLASSES], "give either photos"),
+        (["nowhere", "-c", CLASSES], "source must be a path that exists; got 'nowhere'"),
+        (["photos", "-c", "nowhere.yaml"], "nowhere.yaml"),
+        (["photos", "-c", "cat, cat"], "cat"),
+        (["photos", "-c", CLASSES, "-o", "out.xls"], "suffix must be one of .csv, .jsonl"),
+        (["photos", "-c", CLASSES, "--report", "out.pdf"], "suffix must be one of .html"),
+        (["photos", "-c", CLASSES, "-o", "nowhere/out.csv"], "the output file must be writable; got 'nowhere/out.csv'"),
+        (["photos", "-c", CLASSES, "--model", "nothing"], "model must be 'default' or a folder"),
+        (["--text", "nowhere.txt", "-c", CLASSES], "nowhere.txt"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(run: Run, args: list[str], match: str) -> None:
+    done = run("classify", *args, code=2)
+    assert match in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("args", [["--top-k", "0"], ["--unknown-below", "2"], ["--no-such-option"]])
+def test_wrong_options_end_with_2(run: Run, args: list[str]) -> None:
+    run("classify", "photos", "-c", CLASSES, *args, code=2)
+
+
+def test_models_and_methods(run: Run) -> None:
+    models = json.loads(run("models", "--json").stdout)
+    assert [row["name"] for row in models] == ["default"]
+    assert models[0]["modalities"] == ["image", "text"]
+    methods = json.loads(run("methods", "--json").stdout)
+    assert {"cosine", "ridge", "conse"} <= {row["name"] for row in methods}
+    assert all(set(row) == {"name", "class", "family", "tags", "citation", "summary"} for row in methods)
+    assert "projection" in run("methods").stdout
+    assert "default" in run("models").stdout
+
+
+def test_version_and_help(run: Run) -> None:
+    import unseen
+
+    assert run("--version").stdout == f"unseen {unseen.__version__}\n"
+    for command in ([], ["classify"], ["models"], ["methods"], ["vocabulary"]):
+        assert "Example" in run(*command, "--help").stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error(root: Path) -> None:
+    photos = root / "examples" / "photos"
+    script = f"{sys.executable} -m unseen classify {photos} {photos} -c '{CLASSES}' --json -k 3 | head -n 1"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stderr == ""
+
+
+def test_stopped_by_the_user(root: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "many"
+    photos.mkdir()
+    for i in range(3000):
+        (photos / f"{i}.jpg").symlink_to(root / "examples" / "photos" / "cat.jpg")
+    command = [sys.executable, "-m", "unseen", "classify", str(photos), "-c", CLASSES, "-o", str(tmp_path / "o.csv")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    partial = tmp_path / "o.csv.partial"
+    while not (partial.exists() and partial.stat().st_size > 1000):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr == "unseen: stopped\n"
+    assert not (tmp_path / "o.csv").exists()
+    assert partial.read_text().startswith("item,rank,name")
+
+
+def test_a_terminal_gets_a_progress_bar(root: Path) -> None:
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "unseen", "classify", str(root / "examples" / "photos"), "-c", CLASSES]
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(command, stderr=follower, stdout=subprocess.PIPE, env=env)
+    os.close(follower)
+    assert process.wait(timeout=120) == 0
+    shown = os.read(leader, 1 << 16).decode(errors="replace")
+    os.close(leader)
+    assert "classifying" in shown

@@ -1,0 +1,241 @@
+"""The recogniser: loading, saving, and the main job from Python."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import unseen
+from unseen.decision.calibration import Decision
+from unseen.encoders.base import Encoder
+from unseen.encoders.default import default_folder
+from unseen.errors import InputError, ItemError, ModelError
+from unseen.methods.projection.cosine import Cosine
+from unseen.recognizer import Head, Recognizer
+from unseen.tasks.classify import classify_images, classify_texts, top_classes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+VOCABULARY = unseen.Vocabulary.from_names(["cat", "coffee", "rocket"])
+TOPICS = unseen.Vocabulary.from_names(["sport", "money", "weather"])
+
+
+@pytest.fixture(scope="module")
+def rec() -> Recognizer:
+    return Recognizer.load()
+
+
+@pytest.fixture(scope="module")
+def photos(root: Path) -> Path:
+    return root / "examples" / "photos"
+
+
+def test_photos_are_recognised_by_class_name(rec: Recognizer, photos: Path) -> None:
+    files = [photos / f"{name}.jpg" for name in ("cat", "coffee", "rocket")]
+    assert rec.classify(files, VOCABULARY).best() == ["cat", "coffee", "rocket"]
+
+
+def test_every_way_of_handing_in_a_photo_gives_the_same(rec: Recognizer, photos: Path) -> None:
+    path = photos / "cat.jpg"
+
+    def generator() -> Iterator[Any]:
+        yield path
+
+    with Image.open(path) as picture:
+        picture.load()
+    ways: list[Any] = [path, str(path), [path], generator(), path.read_bytes(), picture, [picture]]
+    # A file can be decoded at reduced scale, pixels cannot: hence a tolerance, and a tight one among pixels.
+    results = [rec.classify(way, VOCABULARY).probabilities for way in ways]
+    for result in results[1:]:
+        assert result == pytest.approx(results[0], abs=0.02)
+    pixels = rec.classify(np.asarray(picture), VOCABULARY).probabilities
+    assert pixels == pytest.approx(results[5], abs=1e-6)
+
+
+def test_a_folder_is_searched(rec: Recognizer, photos: Path) -> None:
+    result = rec.classify(photos, VOCABULARY, top_k=2)
+    assert len(result) == len(list(photos.glob("*.jpg")))
+    assert result.top.shape == (len(result), 2)
+    assert [row["rank"] for row in result.rows()[:4]] == [1, 2, 1, 2]
+
+
+def test_texts_are_recognised(rec: Recognizer) -> None:
+    result = rec.classify_text(["It will rain tomorrow", "She won the match", "My bank raised its fees"], TOPICS)
+    assert result.best() == ["weather", "sport", "money"]
+
+
+def test_probabilities_sum_to_one_and_ranks_descend(rec: Recognizer, photos: Path) -> None:
+    result = rec.classify(photos, VOCABULARY, top_k=10)
+    assert result.probabilities.shape[1] == 3
+    assert result.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert (np.diff(result.probabilities, axis=1) <= 0).all()
+    assert ((result.known >= 0) & (result.known <= 1)).all()
+
+
+def test_the_answer_does_not_depend_on_the_neighbours(rec: Recognizer, photos: Path) -> None:
+    files = sorted(photos.glob("*.jpg"))
+    together = rec.classify(files, VOCABULARY).probabilities
+    alone = np.concatenate([rec.classify(file, VOCABULARY).probabilities for file in files[:3]])
+    assert alone == pytest.approx(together[:3], abs=1e-5)
+
+
+def test_unknown_below(rec: Recognizer, photos: Path) -> None:
+    files = sorted(photos.glob("*.jpg"))
+    never, always = rec.classify(files, VOCABULARY), rec.classify(files, VOCABULARY, unknown_below=1)
+    assert not never.unknown.any()
+    assert always.unknown.all()
+    assert always.best() == [None] * len(files)
+    middle = float(np.median(never.known))
+    assert rec.classify(files, VOCABULARY, unknown_below=middle).unknown.tolist() == (never.known < middle).tolist()
+
+
+def test_an_unusable_item_is_a_row_and_strict_raises(rec: Recognizer, photos: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"")
+    result = rec.classify([photos / "cat.jpg", bad], VOCABULARY)
+    assert result.best() == ["cat", None]
+    assert result.errors[0] is None
+    assert "empty" in str(result.errors[1])
+    with pytest.raises(ItemError, match=r"classify: .*bad.jpg: .*empty.* Leave it out, or run without strict"):
+        rec.classify([photos / "cat.jpg", bad], VOCABULARY, strict=True)
+
+
+def test_the_settings_say_what_made_the_answer(rec: Recognizer, photos: Path) -> None:
+    settings = rec.classify(photos / "cat.jpg", VOCABULARY, unknown_below=0.3).settings
+    assert settings["model"] == "default"
+    assert settings["vocabulary_fingerprint"] == VOCABULARY.fingerprint
+    assert settings["unknown_below"] == 0.3
+    assert len(settings["model_fingerprint"]) == 64
+
+
+def test_answers_stream(rec: Recognizer, photos: Path) -> None:
+    drawn = 0
+
+    def endless() -> Iterator[Path]:
+        nonlocal drawn
+        while True:
+            drawn += 1
+            yield photos / "cat.jpg"
+
+    answers = classify_images(rec, endless(), VOCABULARY)
+    first = next(answers)
+    assert first.predictions.best()[0] == "cat"
+    assert drawn < 200
+    answers.close()  # type: ignore[attr-defined]
+
+
+def test_the_pieces_agree_with_the_whole(rec: Recognizer, photos: Path) -> None:
+    X, prototypes = rec.encode_images(photos), rec.prototypes(VOCABULARY)
+    scores = rec.class_scores(X, prototypes)
+    assert scores.shape == (len(X), 3)
+    expected = rec.heads["image"].decision.probabilities(scores).max(axis=1)
+    assert rec.classify(photos, VOCABULARY, top_k=1).probabilities[:, 0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_saved_and_loaded_it_answers_the_same(rec: Recognizer, photos: Path, tmp_path: Path) -> None:
+    rec.save(tmp_path / "model")
+    again = Recognizer.load(tmp_path / "model")
+    assert again.fingerprint == rec.fingerprint
+    a, b = rec.classify(photos, VOCABULARY), again.classify(photos, VOCABULARY)
+    assert a.rows() == b.rows()
+    with pytest.raises(InputError, match="folder must be empty or new"):
+        rec.save(tmp_path / "model")
+
+
+def test_a_folder_of_ones_own_encoder_is_saved_with_it(tmp_path: Path) -> None:
+    from unseen.encoders.onnx import OnnxEncoder
+
+    encoder = OnnxEncoder(default_folder() / "encoder")
+    own = Recognizer(encoder, heads={"text": Head(Cosine(), Decision(0.05))})
+    own.save(tmp_path / "model")
+    again = Recognizer.load(tmp_path / "model")
+    assert again.fingerprint == own.fingerprint
+    assert again.classify_text(["It will rain"], TOPICS).best() == ["weather"]
+    with pytest.raises(InputError, match="the input must be text; got 'image'"):
+        again.classify(np.zeros((8, 8, 3), np.uint8), TOPICS)
+
+
+def test_an_encoder_nobody_registered_is_not_saved(tmp_path: Path) -> None:
+    class Foreign(Encoder):
+        name, modalities, image_dim, text_dim = "foreign", frozenset({"text"}), None, 1
+        image_size, shared_space, fingerprint = 0, False, "f"
+
+        def prepare_image(self, content: Any) -> Any:
+            return content
+
+        def _encode_pixels(self, pixels: Any) -> Any:
+            return pixels
+
+        def _encode_texts(self, texts: Any) -> Any:
+            return np.ones((len(texts), 1), np.float32)
+
+    with pytest.raises(ModelError, match="Foreign must be a registered encoder to be saved; it is not"):
+        Recognizer(Foreign(), heads={}).save(tmp_path / "model")
+
+
+def test_an_unknown_model_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"or a folder .* Did you mean .default."):
+        Recognizer.load("defualt")
+    with pytest.raises(InputError, match="`unseen models` lists what is there"):
+        Recognizer.load("zzz")
+    with pytest.raises(ModelError, match=r"must hold recognizer.json; it is missing"):
+        Recognizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("card", "match"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "must be of format 'unseen-recognizer', version 1"),
+        ({"version": 9}, "Update unseen"),
+        ({"heads": {}}, "heads must be of 'image' and 'text'"),
+        ({"heads": {"smell": {}}}, "heads must be of 'image' and 'text'"),
+        ({"heads": {"text": {}}}, "every head must have a decision"),
+        ({"heads": {"text": {"decision": {"temperature": 0}}}}, r"text.safetensors must exist|saved parameters"),
+    ],
+)
+def test_a_card_that_does_not_fit(tmp_path: Path, card: Any, match: str) -> None:
+    if isinstance(card, dict):
+        whole = {"format": "unseen-recognizer", "version": 1, "encoder": "default", "heads": {"text": {"decision": {}}}}
+        card = json.dumps(whole | card)
+    (tmp_path / "recognizer.json").write_text(card)
+    with pytest.raises(ModelError, match=match):
+        Recognizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"top_k": 0}, "top_k must be a whole number at least 1; got 0"),
+        ({"top_k": 1.5}, "top_k must be a whole number"),
+        ({"unknown_below": 1.5}, "unknown_below must be a number at least 0 and at most 1; got 1.5"),
+        ({"unknown_below": "x"}, "unknown_below must be a number"),
+    ],
+)
+def test_options_are_checked_before_anything_is_read(rec: Recognizer, options: dict[str, Any], match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        classify_images(rec, iter([]), VOCABULARY, **options)
+    with pytest.raises(InputError, match=match):
+        classify_texts(rec, iter([]), VOCABULARY, **options)
+
+
+def test_a_list_is_no_vocabulary(rec: Recognizer) -> None:
+    with pytest.raises(InputError, match=r"vocabulary must be an unseen.Vocabulary"):
+        rec.classify_text(["a"], ["sport", "money"])  # type: ignore[arg-type]
+
+
+def test_nothing_in_nothing_out(rec: Recognizer) -> None:
+    assert len(rec.classify_text([], TOPICS)) == 0
+
+
+def test_top_classes_breaks_ties_by_column_and_agrees_for_many_classes() -> None:
+    assert top_classes(np.array([[1.0, 2.0, 2.0, 0.0]]), 3).tolist() == [[1, 2, 0]]
+    rng = np.random.default_rng(0)
+    scores = rng.integers(0, 50, size=(20, 3000)).astype(float)  # many ties
+    assert np.array_equal(top_classes(scores, 7), np.argsort(-scores, axis=1, kind="stable")[:, :7])
