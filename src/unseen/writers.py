@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from unseen.errors import InputError
 from unseen.results import COLUMNS
-from unseen.validation import message
+from unseen.validation import message, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,9 +77,10 @@ class Writer:
                 raise IsADirectoryError(21, "Is a directory")
             self._open()
         except OSError as error:
-            reason = error.strerror or type(error).__name__
+            # By number: pyarrow's own wording repeats the path and guesses at the cause.
+            reason = verbatim(os.strerror(error.errno) if error.errno else type(error).__name__)
             raise InputError(
-                message("writers", "the output file", "writable", str(path), f"The system says: {reason}")
+                message("writers", f"the output file {str(path)!r}", "writable", reason, "Choose another place")
             ) from None
 
     def _open(self) -> None:

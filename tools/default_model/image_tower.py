@@ -11,19 +11,20 @@ the zero padding of the first convolution is exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from graph import Graph, tensor_info
 from onnx import TensorProto
+from onnx_graph import Graph, tensor_info
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 F32 = npt.NDArray[np.float32]
-U8 = npt.NDArray[np.uint8]
 
 SIZE = 260
 DIM = 1280
@@ -51,7 +52,12 @@ class Conv:
     @property
     def depthwise(self) -> bool:
         """Whether each channel is filtered on its own."""
-        return self.weight.shape[1] == 1 and self.weight.shape[0] > 1 and self.weight.shape[2] > 1
+        return bool(self.weight.shape[1] == 1)
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether it mixes channels at one location."""
+        return bool(self.weight.shape[2] == 1)
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,9 @@ def classifier(state: Mapping[str, F32]) -> tuple[F32, F32]:
 
 
 def _fold(state: Mapping[str, F32], conv: str, norm: str) -> tuple[F32, F32]:
-    gain = state[f"{norm}.weight"].astype(np.float64) / np.sqrt(state[f"{norm}.running_var"].astype(np.float64) + BN_EPS)
+    gain = state[f"{norm}.weight"].astype(np.float64) / np.sqrt(
+        state[f"{norm}.running_var"].astype(np.float64) + BN_EPS
+    )
     weight = state[f"{conv}.weight"] * gain[:, None, None, None]
     bias = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain
     return weight.astype(np.float32), bias.astype(np.float32)
@@ -103,7 +111,9 @@ def layers(state: Mapping[str, F32]) -> list[Conv]:
     found: list[Conv] = []
     size, tensor = SIZE, "pixels"
 
-    def add(name: str, conv: str, norm: str, *, stride: int = 1, relu6: bool = True, residual: str | None = None) -> None:
+    def add(
+        name: str, conv: str, norm: str, *, stride: int = 1, relu6: bool = True, residual: str | None = None
+    ) -> None:
         nonlocal size, tensor
         weight, bias = _fold(state, conv, norm)
         pads = _same(size, weight.shape[2], stride)
@@ -119,7 +129,13 @@ def layers(state: Mapping[str, F32]) -> list[Conv]:
             if f"{key}._expand_conv.weight" in state:
                 add(f"{name}.expand", f"{key}._expand_conv", f"{key}._bn0")
             add(f"{name}.depthwise", f"{key}._depthwise_conv", f"{key}._bn1", stride=stride)
-            add(f"{name}.project", f"{key}._project_conv", f"{key}._bn2", relu6=False, residual=entry if repeat else None)
+            add(
+                f"{name}.project",
+                f"{key}._project_conv",
+                f"{key}._bn2",
+                relu6=False,
+                residual=entry if repeat else None,
+            )
             if repeat:
                 tensor = f"{name}.project.sum"
             index += 1
@@ -158,7 +174,11 @@ def float_graph(convs: list[Conv], *, expose: bool = False) -> onnx.ModelProto:
     bounds = [graph.constant("zero", np.float32(0)), graph.constant("six", np.float32(6))]
     watched: list[str] = []
     for conv in convs:
-        inputs = [conv.source, graph.constant(f"{conv.name}.w", conv.weight), graph.constant(f"{conv.name}.b", conv.bias)]
+        inputs = [
+            conv.source,
+            graph.constant(f"{conv.name}.w", conv.weight),
+            graph.constant(f"{conv.name}.b", conv.bias),
+        ]
         raw = f"{conv.name}.raw" if conv.relu6 else conv.output
         graph.node("Conv", inputs, raw, **_conv_attributes(conv))
         if conv.relu6:
@@ -170,40 +190,12 @@ def float_graph(convs: list[Conv], *, expose: bool = False) -> onnx.ModelProto:
     return _close(graph, watched if expose else ())
 
 
-def _overflow_guard(weight: F32) -> npt.NDArray[np.float64]:
-    """Per output channel: the smallest ``max|w|`` for which no CPU saturates.
-
-    x86 without VNNI multiplies unsigned by signed bytes and adds *two neighbours* in 16 bits, which saturates. The usual
-    remedy, 7-bit weights everywhere, costs a bit for every weight. Two neighbours ``a, b`` of one sign are safe when
-    ``255 * |a + b| <= 32767``, i.e. ``|a + b| <= 128`` codes, so only the channels where such a pair exists get a
-    coarser step, and every CPU computes the same integers.
-    """
-    rows = weight.reshape(len(weight), -1).astype(np.float64)
-    # Both orders a kernel may walk the weights in: channel-major (ONNX) and channel-last (what the runtime repacks to).
-    other = weight.transpose(0, 2, 3, 1).reshape(len(weight), -1).astype(np.float64)
-    need = np.zeros(len(rows))
-    for matrix in (rows, other):
-        if matrix.shape[1] > 1:
-            same = np.sign(matrix[:, 1:]) == np.sign(matrix[:, :-1])
-            pairs = np.where(same, np.abs(matrix[:, 1:] + matrix[:, :-1]), 0.0)
-            # A rounding of both neighbours can add one code: keep one in hand.
-            need = np.maximum(need, pairs.max(1) * 127 / 127.0)
-    return need
-
-
-def quantise_weight(conv: Conv) -> tuple[npt.NDArray[np.int8], F32]:
-    """8-bit weights and one scale per output channel, symmetric."""
-    flat = np.abs(conv.weight).reshape(len(conv.weight), -1)
-    peak = flat.max(1).astype(np.float64)
-    if not conv.depthwise:  # depthwise kernels widen before they add
-        peak = np.maximum(peak, _overflow_guard(conv.weight))
-    scale = (np.maximum(peak, 1e-8) / 127).astype(np.float32)
-    codes = np.clip(np.rint(conv.weight / scale[:, None, None, None]), -127, 127).astype(np.int8)
-    return codes, scale
-
-
 def integer_graph(
-    convs: list[Conv], ranges: Mapping[str, Range], *, expose: bool = False
+    convs: list[Conv],
+    ranges: Mapping[str, Range],
+    weights: Mapping[str, tuple[npt.NDArray[np.int8], F32]],
+    *,
+    expose: bool = False,
 ) -> onnx.ModelProto:
     """Emit the 8-bit network (QDQ form, per-channel weights, unsigned activations).
 
@@ -227,7 +219,7 @@ def integer_graph(
     watched = []
     for conv in convs:
         raw = f"{conv.name}.raw"
-        codes, scale = quantise_weight(conv)
+        codes, scale = weights[conv.name]
         weight_zero = graph.constant(f"{conv.name}.w.zero", np.zeros(len(scale), np.int8))
         weight = graph.node(
             "DequantizeLinear",
@@ -240,7 +232,11 @@ def integer_graph(
         bias_zero = graph.constant(f"{conv.name}.b.zero", np.zeros(len(scale), np.int32))
         bias = graph.node(
             "DequantizeLinear",
-            [graph.constant(f"{conv.name}.b.codes", bias_codes), graph.constant(f"{conv.name}.b.scale", step), bias_zero],
+            [
+                graph.constant(f"{conv.name}.b.codes", bias_codes),
+                graph.constant(f"{conv.name}.b.scale", step),
+                bias_zero,
+            ],
             f"{conv.name}.b",
             axis=0,
         )

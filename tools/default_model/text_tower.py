@@ -8,17 +8,19 @@ neighbours in a batch nor on the CPU's integer instructions. Mean pooling and L2
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from graph import Graph, tensor_info
 from onnx import TensorProto
+from onnx_graph import Graph, tensor_info
 from safetensors.numpy import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 F32 = npt.NDArray[np.float32]
 
@@ -79,7 +81,9 @@ class _Bert:
         else:
             graph.constant(f"{key}.weight", np.ascontiguousarray(weight.T))
         graph.node("MatMul", [tensor, f"{key}.weight"], f"{key}.product")
-        return graph.node("Add", [f"{key}.product", graph.constant(f"{key}.bias", self.state[f"{key}.bias"])], f"{key}.out")
+        return graph.node(
+            "Add", [f"{key}.product", graph.constant(f"{key}.bias", self.state[f"{key}.bias"])], f"{key}.out"
+        )
 
     def norm(self, tensor: str, key: str) -> str:
         weight = self.graph.constant(f"{key}.weight", self.state[f"{key}.weight"])

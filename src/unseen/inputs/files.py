@@ -16,15 +16,24 @@ from unseen.errors import InputError, ItemError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["describe_special", "input_error", "open_regular", "os_reason", "printable", "similar_names", "verbatim"]
+__all__ = [
+    "describe_special",
+    "input_error",
+    "open_regular",
+    "os_reason",
+    "printable",
+    "quoted",
+    "similar_names",
+    "verbatim",
+]
 
 # Characters that are valid text yet rearrange or hide the text around them: what a row says must be what it is.
-_DECEIVING = frozenset(
-    "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
-)
+_DECEIVING = frozenset("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # difflib compares against every name; a folder of 200,000 would make a typo cost seconds.
 _MOST_SIBLINGS = 2000
+# Leaves room for quotes within the 80 characters that messages spend on a value.
+_LONGEST_PATH = 70
 
 
 def printable(path: str | os.PathLike[str]) -> str:
@@ -75,6 +84,12 @@ def verbatim(description: str) -> str:
     return mark(description)
 
 
+def quoted(path: str | os.PathLike[str]) -> str:
+    """Return a path for a message: printable, in quotes, and where it is long its end, which tells most."""
+    text = printable(path)
+    return verbatim(f"'{text if len(text) <= _LONGEST_PATH else '…' + text[-_LONGEST_PATH:]}'")
+
+
 def os_reason(error: OSError) -> str:
     """Say in a few words why the system refused, without repeating the path."""
     if isinstance(error, FileNotFoundError):
@@ -105,14 +120,18 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         refuses.
     """
     try:
-        _check_regular(Path(path).stat().st_mode)
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        raise ItemError(os_reason(error)) from error
+    except ValueError as error:
+        raise ItemError("cannot be read: the path holds a NUL") from error
+    _check_regular(mode)
+    try:
         # Between stat and open the file may be swapped for a pipe, so open without waiting and look again.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         descriptor = os.open(path, flags)
     except OSError as error:
         raise ItemError(os_reason(error)) from error
-    except ValueError as error:
-        raise ItemError("cannot be read: the path holds a NUL") from error
     try:
         _check_regular(os.fstat(descriptor).st_mode)
         return os.fdopen(descriptor, "rb")
@@ -135,7 +154,7 @@ def similar_names(path: Path) -> str:
     parent = path.parent
     if not parent.is_dir():
         missing = next((p for p in reversed(parent.parents) if not p.is_dir()), parent)
-        return f"There is no folder {printable(missing)!r}"
+        return f"There is no folder {quoted(missing)}"
     try:
         names = list(_some_names(parent))
     except OSError as error:
@@ -144,7 +163,7 @@ def similar_names(path: Path) -> str:
     near = [folded[name] for name in nearest(path.name.casefold(), folded)]
     if near:
         return f"Near names there: {', '.join(printable(name) for name in near)}"
-    return f"No name in {printable(parent)!r} is near"
+    return f"No name in {quoted(parent)} is near"
 
 
 def _some_names(folder: Path) -> Iterator[str]:

@@ -38,8 +38,8 @@ _FOREIGN = (
     (rb"%!PS|\xc5\xd0\xd3\xc6", "a PostScript document; convert it to PNG or JPEG"),
     (rb"%PDF", "a PDF document; convert its pages to PNG or JPEG"),
     (rb"8BPS", "a Photoshop document; export it as PNG or JPEG"),
-    (rb"\0\0[\1\2]\0", "an icon; convert it to PNG"),
-    (rb"PK\3\4|\x1f\x8b|Rar!|7z\xbc\xaf", "an archive; unpack it first"),
+    (rb"\0\0[\x01\x02]\0", "an icon; convert it to PNG"),
+    (rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf", "an archive; unpack it first"),
     (rb"\s*<(?i:!doctype html|html)", "a web page; its download probably failed"),
     (rb"\s*<(?:\?xml|svg|!--)", "SVG or other XML; convert it to PNG"),
     (rb"version https://git-lfs", "a Git LFS pointer; fetch the photo with git lfs pull"),
@@ -70,7 +70,8 @@ def describe_foreign(head: bytes) -> str:
             return f"is {name}"
     if not head.strip(b"\0"):
         return "holds only zero bytes; it was probably never fully written"
-    if all(byte >= 0x20 or byte in b"\t\n\r\f" for byte in head):
+    ascii_part = sum(byte < 0x80 for byte in head)
+    if all(byte >= 0x20 or byte in b"\t\n\r\f" for byte in head) and 2 * ascii_part > len(head):
         return "is text, not a photo"
     return "is not a photo of a known format (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM)"
 
@@ -86,7 +87,7 @@ def strip(kind: str, data: bytes) -> Stripped:
     reader = _READERS.get(kind)
     try:
         return Stripped(data) if reader is None else reader(data)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise ItemError(TRUNCATED) from error
 
 
@@ -217,6 +218,8 @@ _TIFF_TAGS = {
     325: True, 332: False, 338: True, 339: True, 347: True, 512: False, 513: False, 514: False, 519: True,
     520: True, 521: True, 529: True, 530: True, 531: False, 532: True,
 }  # fmt: skip
+# CMYK and two more; beyond that it is a satellite's picture, or damage.
+_MOST_CHANNELS = 6
 _TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
@@ -250,6 +253,8 @@ def _tiff(data: bytes) -> Stripped:
         raise ItemError("is a camera's raw photo, which opens with a preview; convert it to JPEG")
     if not numbers.get(256) or not numbers.get(257):
         raise ItemError("damaged: the TIFF states no width and height")
+    if numbers.get(277, 1) > _MOST_CHANNELS:
+        raise ItemError(f"has {numbers[277]} channels; a photo has at most {_MOST_CHANNELS}")
     if 1 <= numbers.get(274, 1) <= 8:
         orientation = numbers.get(274, 1)
     padding = b"\0" * (-len(data) % 8)
@@ -261,7 +266,7 @@ def _tiff(data: bytes) -> Stripped:
 
 def _avif(data: bytes) -> Stripped:
     """Rename EXIF items so that nobody parses them; AVIF states its orientation elsewhere."""
-    return Stripped(re.sub(rb"(infe[\2\3].{3}(?:.{4}|.{6}))Exif", rb"\1uEXI", data, flags=re.DOTALL))
+    return Stripped(re.sub(rb"(infe[\x02\x03].{3}(?:.{4}|.{6}))Exif", rb"\1uEXI", data, flags=re.DOTALL))
 
 
 _READERS: Mapping[str, Callable[[bytes], Stripped]] = {

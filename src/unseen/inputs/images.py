@@ -6,17 +6,21 @@ stripped. Whatever is wrong with a photo surfaces as `ItemError` with a reason s
 
 from __future__ import annotations
 
+import importlib
 import io
 import math
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 from unseen.errors import ItemError
-from unseen.inputs.files import input_error, open_regular, os_reason, verbatim
+from unseen.inputs.files import input_error, open_regular, os_reason
 from unseen.inputs.formats import SNIFF_BYTES, TRUNCATED, describe_foreign, exif_orientation, sniff, strip
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy as np
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
     Content = str | Path | bytes | Image.Image | npt.NDArray[Any]
-    Box = tuple[float, float, float, float]
+    _Box = tuple[float, float, float, float]
 
 __all__ = ["MAX_PIXELS", "RESAMPLES", "RESIZES", "open_image", "prepare_image"]
 
@@ -42,6 +46,17 @@ _REDUCING_GAP = 3.0
 _NEUTRAL = (124, 116, 104)
 # Two threads may be handed the same lazily opened image; decoding it twice at once would corrupt it.
 _LOADING = threading.Lock()
+# The whole list of decoders that may run (TIFF has its own). Not on it: EPS, which starts Ghostscript; PDF; and
+# every format nobody keeps photos in.
+_READERS = {
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "PPM": ("PIL.PpmImagePlugin", "PpmImageFile"),
+}
 
 
 def open_image(content: Content, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -80,7 +95,13 @@ def open_image(content: Content, *, max_pixels: int = MAX_PIXELS) -> Image.Image
     >>> open_image(np.zeros((4, 6), dtype=np.uint8)).size
     (6, 4)
     """
-    return _guarded(content, max_pixels, lambda image, orientation: _upright(_to_rgb(image), orientation), None)
+    decoded = _decode(content, max_pixels, None)
+    image = _to_rgb(decoded)
+    if image is content:
+        image = image.copy()
+    image = _upright(image, decoded.orientation)
+    image.info = {}  # an orientation left in there would be applied twice
+    return image
 
 
 def prepare_image(
@@ -132,35 +153,274 @@ def prepare_image(
         When an option is not among those above.
     """
     _check_options(size, resize, crop_fraction, resample)
-    fraction = 1.0 if crop_fraction is None else float(crop_fraction)
+    frame = _Frame(size, resize, 1.0 if crop_fraction is None else float(crop_fraction))
+    from PIL import Image as PILImage
 
-    def finish(image: Image.Image, orientation: int, scale: float = 1.0) -> npt.NDArray[np.uint8]:
-        import numpy as np
-        from PIL import Image as pil
+    decoded = _decode(content, max_pixels, frame if fast else None)
+    box, target = frame.fit(*decoded.full_size)
+    scale = decoded.scale
+    image = _to_rgb(decoded).resize(
+        target,
+        PILImage.Resampling[resample.upper()],
+        box=(box[0] / scale, box[1] / scale, box[2] / scale, box[3] / scale),
+        reducing_gap=_REDUCING_GAP if fast else None,
+    )
+    image = _upright(image, decoded.orientation)  # after resizing: it costs least, and the frame is symmetric
+    if image.size != (size, size):
+        canvas = PILImage.new("RGB", (size, size), fill)
+        canvas.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
+        image = canvas
+    return _pixels(image)
 
-        whole = (image.width, image.height) if scale == 1.0 else (full[0] / scale, full[1] / scale)
-        box, target = _geometry(*whole, size, resize, fraction)
-        small = _to_rgb(image).resize(
-            target, pil.Resampling[resample.upper()], box=box, reducing_gap=_REDUCING_GAP if fast else None
+
+def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
+    import numpy as np
+
+    return np.array(image, dtype=np.uint8)
+
+
+def _check_options(size: int, resize: str, crop_fraction: float | None, resample: str) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise input_error(
+            "prepare_image", "size", "a whole number of at least 1", size, "Pass the encoder's side length"
         )
-        small = _upright(small, orientation)
-        if small.size != (size, size):
-            canvas = pil.new("RGB", (size, size), fill)
-            canvas.paste(small, ((size - small.width) // 2, (size - small.height) // 2))
-            small = canvas
-        return np.array(small)
-
-    full = (0, 0)
-
-    def shrink(image: ImageFile.ImageFile) -> float:
-        nonlocal full
-        full = image.size
-        box, target = _geometry(*full, size, resize, fraction)
-        wanted = (
-            math.ceil(_HEADROOM * target[0] * full[0] / (box[2] - box[0])),
-            math.ceil(_HEADROOM * target[1] * full[1] / (box[3] - box[1])),
+    for argument, value, known in (("resize", resize, RESIZES), ("resample", resample, RESAMPLES)):
+        if value not in known:
+            raise input_error("prepare_image", argument, f"one of {', '.join(known)}", value, "Pass one of them")
+    if crop_fraction is not None and not (isinstance(crop_fraction, int | float) and 0 < crop_fraction <= 1):
+        raise input_error(
+            "prepare_image", "crop_fraction", "None or above 0 and at most 1", crop_fraction, "Pass None for everything"
         )
-        drafted = image.draft(None, wanted)
-        return 1.0 if drafted is None else full[0] / drafted[1][2]
 
-    return _guarded(content, max_pixels, finish, shrink if fast else None)
+
+@dataclass(frozen=True)
+class _Frame:
+    """The square that an encoder looks through."""
+
+    size: int
+    resize: str
+    fraction: float
+
+    def fit(self, width: int, height: int) -> tuple[_Box, tuple[int, int]]:
+        """Return which part of a photo is seen, and how large it becomes."""
+        w, h = width * self.fraction, height * self.fraction
+        if self.resize == "center_crop":
+            w = h = min(w, h)
+        target = (self.size, self.size)
+        if self.resize == "pad":
+            zoom = self.size / max(w, h)
+            target = (max(1, round(w * zoom)), max(1, round(h * zoom)))
+        left, top = (width - w) / 2, (height - h) / 2
+        return (left, top, min(left + w, width), min(top + h, height)), target
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """A loaded image; `scale` is how many pixels of the photo, whose size was `full_size`, one of its own is."""
+
+    image: Image.Image
+    orientation: int
+    full_size: tuple[int, int]
+    scale: float = 1.0
+    depth: int = 16
+
+
+def _decode(content: Content, max_pixels: int, frame: _Frame | None) -> _Decoded:
+    if isinstance(content, str | os.PathLike):
+        return _decode_bytes(_read(content, max_pixels), max_pixels, frame)
+    if isinstance(content, bytes | bytearray | memoryview):
+        data = bytes(content)
+        if not data:
+            raise ItemError("is empty: it holds 0 bytes")
+        return _decode_bytes(data, max_pixels, frame)
+    return _decode_memory(content, max_pixels)
+
+
+def _read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
+    # No photo needs more than 8 bytes per pixel; more is another kind of file, or a way to fill memory.
+    limit = 8 * max_pixels + (1 << 24)
+    with open_regular(path) as file:
+        try:
+            head = file.read(SNIFF_BYTES)
+            if not head:
+                raise ItemError("is empty: it holds 0 bytes")
+            if sniff(head) is None:
+                raise ItemError(describe_foreign(head))
+            data = head + file.read(limit)
+        except OSError as error:
+            raise ItemError(os_reason(error)) from error
+    if len(data) > limit:
+        raise ItemError(f"too large: more than {limit >> 20} MiB for one photo")
+    return data
+
+
+def _decode_bytes(data: bytes, max_pixels: int, frame: _Frame | None) -> _Decoded:
+    kind = sniff(data[:SNIFF_BYTES])
+    if kind is None:
+        raise ItemError(describe_foreign(data[:SNIFF_BYTES]))
+    stripped = strip(kind, data)
+    if stripped.size is not None:
+        _check_size(stripped.size, min(max_pixels, _MAX_GIF_PIXELS) if kind == "GIF" else max_pixels)
+    try:
+        # The stream dies with the image: nothing is left open, whatever happens.
+        image = _reader(kind)(io.BytesIO(stripped.data))
+        _check_size(image.size, max_pixels)
+        full_size, scale = image.size, 1.0
+        if frame is not None and kind == "JPEG":
+            scale = _draft(image, frame)
+        image.load()
+    except ItemError:
+        raise
+    except Exception as error:
+        raise ItemError(_reason(kind, error)) from error
+    orientation = stripped.orientation
+    if kind in ("WEBP", "AVIF"):
+        orientation = exif_orientation(image.info.get("exif", b""))
+    depth = 12 if kind == "TIFF" and getattr(image, "tag_v2", {}).get(258) == (12,) else 16
+    return _Decoded(image, orientation, full_size, scale, depth)
+
+
+def _draft(image: ImageFile.ImageFile, frame: _Frame) -> float:
+    """Have a JPEG decoded at a fraction of its size where that is enough; return how much smaller it gets."""
+    (left, top, right, bottom), (width, height) = frame.fit(*image.size)
+    enough = (
+        math.ceil(_HEADROOM * width * image.width / (right - left)),
+        math.ceil(_HEADROOM * height * image.height / (bottom - top)),
+    )
+    full_width = image.width
+    drafted = image.draft(None, enough)
+    # Pillow rounds the reduced size up; the box it returns holds the exact one.
+    return 1.0 if drafted is None else full_width / drafted[1][2]
+
+
+@cache
+def _reader(kind: str) -> Callable[[io.BytesIO], ImageFile.ImageFile]:
+    """Return the one decoder for a format, imported by name.
+
+    ``Image.open`` is passed by on purpose: it consults every registered plugin, warns about large photos in a
+    way that one thread cannot silence, and takes its limit from a global that belongs to the host.
+    """
+    from PIL import ImageFile
+
+    if kind == "TIFF":
+        from PIL.TiffImagePlugin import TiffImageFile
+
+        class Tiff(TiffImageFile):
+            def load_prepare(self) -> None:
+                # The parent warns about sizes that _check_size has already passed.
+                ImageFile.ImageFile.load_prepare(self)
+
+        return Tiff
+    module, name = _READERS[kind]
+    return cast("Callable[[io.BytesIO], ImageFile.ImageFile]", getattr(importlib.import_module(module), name))
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise ItemError(f"has no pixels: its size is {width} x {height}")
+    if width * height > max_pixels:
+        raise ItemError(f"too large: {width} x {height} is more than the limit of {max_pixels / 1e6:g} million pixels")
+
+
+def _reason(kind: str, error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "too large: not enough memory to decode it"
+    if isinstance(error, ImportError):
+        return f"cannot be decoded: this Pillow was built without {kind}"
+    if type(error).__name__ == "DecompressionBombError":  # the host's own, lower limit
+        return "too large: refused by Pillow's Image.MAX_IMAGE_PIXELS"
+    if "truncated" in str(error).lower():
+        return TRUNCATED
+    return f"damaged, or of a rare kind: its {kind} data cannot be decoded"
+
+
+def _decode_memory(content: Any, max_pixels: int) -> _Decoded:
+    import numpy as np
+    from PIL import Image as PILImage
+
+    if isinstance(content, np.ndarray):
+        image = _from_array(content)
+        _check_size(image.size, max_pixels)
+        return _Decoded(image, 1, image.size)
+    if not isinstance(content, PILImage.Image):
+        raise ItemError(f"must be a path, bytes, a PIL image or an array; got {type(content).__name__}")
+    _check_size(content.size, max_pixels)
+    try:
+        with _LOADING:
+            content.load()
+    except Exception as error:
+        raise ItemError(_reason(content.format or "image", error)) from error
+    exif = content.info.get("exif")
+    return _Decoded(content, exif_orientation(exif) if isinstance(exif, bytes) else 1, content.size)
+
+
+def _from_array(array: npt.NDArray[Any]) -> Image.Image:
+    import numpy as np
+    from PIL import Image as PILImage
+
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    if array.dtype != np.uint8 or not shaped:
+        raise ItemError(
+            f"must be a uint8 array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); got {array.dtype} of shape "
+            f"{array.shape}. Scale floats by 255, put channels last"
+        )
+    _check_size((array.shape[1], array.shape[0]), array.size + 1)
+    plain = np.ascontiguousarray(array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array)
+    return PILImage.fromarray(plain)
+
+
+def _to_rgb(decoded: _Decoded) -> Image.Image:
+    from PIL import Image as PILImage
+
+    image = decoded.image
+    try:
+        if image.mode.startswith("I") or image.mode == "F":
+            image = _scale_to_8_bits(image, decoded.depth)
+        if image.mode == "RGB" and "transparency" not in image.info:
+            return image
+        if not image.has_transparency_data:
+            return image.convert("RGB")
+        if image.mode == "La":
+            image = image.convert("LA")
+        layered = image.convert("RGBA")
+    except ItemError:
+        raise
+    except Exception as error:
+        raise ItemError(f"damaged, or of a rare kind: its colours ({decoded.image.mode}) cannot be read") from error
+    flat = PILImage.new("RGB", layered.size, (255, 255, 255))
+    flat.paste(layered, mask=layered.getchannel("A"))
+    return flat
+
+
+def _scale_to_8_bits(image: Image.Image, depth: int) -> Image.Image:
+    """Scale the full range of 16-bit (or 12-bit) grey to 8 bits; Pillow's own conversion clips at 255."""
+    import numpy as np
+    from PIL import Image as PILImage
+
+    values = np.asarray(image)
+    if image.mode == "F":
+        # NaN compares false, so it is caught as well.
+        if not (values.min() >= 0 and values.max() <= 1):
+            raise ItemError("has float pixels outside [0, 1]; scale them")
+        return PILImage.fromarray((values * 255 + 0.5).astype(np.uint8))
+    top = (1 << depth) - 1
+    if image.mode == "I" and not (values.min() >= 0 and values.max() <= top):
+        raise ItemError("has 32-bit or signed pixels outside 0 to 65535; scale them")
+    scaled = (np.minimum(values, top).astype(np.uint32) * 255 + top // 2) // top
+    return PILImage.fromarray(scaled.astype(np.uint8))
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    from PIL.Image import Transpose
+
+    turn = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }.get(orientation)
+    return image if turn is None else image.transpose(turn)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unseen.errors import ItemError
-from unseen.inputs.files import describe_special, open_regular, os_reason, printable
+from unseen.inputs.files import describe_special, open_regular, os_reason, quoted
 from unseen.inputs.formats import SNIFF_BYTES, sniff
 
 if TYPE_CHECKING:
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["IMAGE_SUFFIXES", "Found", "has_wildcard", "is_hidden", "match", "reach", "walk"]
 
-IMAGE_SUFFIXES = frozenset(
-    {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif", "ppm", "pgm", "pnm"}
-)
+IMAGE_SUFFIXES = frozenset({
+    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif", "ppm", "pgm",
+    "pnm",
+})  # fmt: skip
 # What systems leave beside photos; whoever means one of these names it.
 _SYSTEM_NAMES = frozenset(
     {"@eadir", "__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information"}
@@ -156,10 +157,10 @@ def _odd(path: Path) -> Found:
 
 def _dangling(path: Path) -> str:
     try:
-        target = printable(path.readlink())
+        target = quoted(path.readlink())
     except OSError as error:
         return os_reason(error)
-    return f"is a link to {target!r}, which does not exist"
+    return f"is a link to {target}, which does not exist"
 
 
 def match(pattern: str, *, recursive: bool = True) -> Iterator[Found]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseen.errors import InputError
-from unseen.report.cards import MAX_RANKS, Card, Summary, Thumbnail, quote
+from unseen.report.cards import MAX_RANKS, Card, Summary, Thumbnail, printable, quote
 from unseen.report.keep import BestExamples, LeastCertain
 from unseen.validation import check_number, message, verbatim
 
@@ -138,7 +138,7 @@ class ReportBuilder:
             if (error := predictions.errors[i]) is not None:
                 self._skipped += 1
                 if len(self._errors) < _MAX_ERRORS:
-                    self._errors.append((item, error))
+                    self._errors.append((printable(item), printable(error, 400)))
                 continue
             ranks = zip(predictions.top[i, :MAX_RANKS], predictions.probabilities[i, :MAX_RANKS], strict=True)
             self._take(
@@ -180,7 +180,7 @@ class ReportBuilder:
         # Only now: a thumbnail costs more than everything else here.
         card = Card(
             index,
-            item[:_MAX_STORED],
+            printable(item),
             top,
             known,
             unknown,
@@ -223,7 +223,8 @@ class ReportBuilder:
         for preview in previews:
             if preview is None or isinstance(preview, str):
                 continue
-            shape, dtype = getattr(preview, "shape", ()), str(getattr(preview, "dtype", ""))
+            shape: tuple[int, ...] = getattr(preview, "shape", ())
+            dtype = str(getattr(preview, "dtype", ""))
             if dtype != "uint8" or len(shape) != 3 or shape[2] != 3 or not shape[0] or not shape[1]:
                 expected = "a uint8 array of shape (height, width, 3), a text or None"
                 raise InputError(
@@ -254,7 +255,9 @@ class ReportBuilder:
             # Everything fits: as it came.
             return tuple(self._cards[index] for index in sorted(self._cards))
         groups = [position for position, _ in self._counts.most_common()]
-        return tuple(self._examples.choose([*groups, _NO_CLASS], _SHEET_CELLS))
+        # Unknown items choose first, lest many classes crowd them out, and are shown last.
+        chosen = self._examples.choose([_NO_CLASS, *groups], _SHEET_CELLS)
+        return tuple(sorted(chosen, key=lambda card: card.unknown))
 
     def write(self, path: str | Path) -> None:
         """Write the report: a web page (``.html``) or the contact sheet (``.png``, ``.jpg``).
@@ -288,7 +291,3 @@ class ReportBuilder:
             raise InputError(
                 message("report", "the report", "writable", str(path), f"The system says: {reason}")
             ) from None
-
-
-# Names are shortened when shown; this only keeps a hostile one from costing memory 400 times over.
-_MAX_STORED = 2_000

@@ -62,7 +62,7 @@ class Card:
     index : int
         The item's position in the run.
     item : str
-        Its name, as it was handed in.
+        Its name, shortened and made printable.
     top : tuple of (int, float)
         Positions of its likeliest classes with probabilities, likeliest first; never empty.
     known : float

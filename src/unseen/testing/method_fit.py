@@ -87,7 +87,7 @@ def arguments_are_left_alone(method: Method) -> None:
     model = fitted(method, problem)
     model.predict(problem.X_new, prototypes=problem.prototypes)
     model.predict_proba(problem.X_new, prototypes=problem.prototypes)
-    for name, array, copy in zip(("X", "y", "X at predict", "the prototypes"), given, before, strict=True):
+    for name, array, copy in zip(("X", "y", "X at predict", "the array of prototypes"), given, before, strict=True):
         require(np.array_equal(array, copy), f"{name} was changed")
 
 

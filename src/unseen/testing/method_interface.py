@@ -11,6 +11,7 @@ import numpy as np
 
 from unseen.errors import InputError
 from unseen.methods.base import FAMILIES, Capabilities, Citation
+from unseen.prototypes import Prototypes
 from unseen.testing.problems import fitted, fresh, make_problem
 from unseen.testing.running import require, require_close, require_raises
 
@@ -23,7 +24,10 @@ __all__ = ["CHECKS"]
 
 
 def _parameters(method: Method) -> list[inspect.Parameter]:
-    return [p for name, p in inspect.signature(type(method).__init__).parameters.items() if name != "self"]
+    init = type(method).__init__
+    if init is object.__init__:
+        return []  # no constructor of its own: its signature would read (*args, **kwargs)
+    return [p for name, p in inspect.signature(init).parameters.items() if name != "self"]
 
 
 def capabilities_are_typed(method: Method) -> None:
@@ -158,6 +162,29 @@ def fitted_arrays_are_finite(method: Method) -> None:
             require(np.isfinite(value).all(), f"{name} is not finite after fit")
 
 
+def learned_state_can_be_saved(method: Method) -> None:
+    """What `fit` learns is arrays, numbers, strings and Prototypes in attributes with a final underscore.
+
+    Those, and nothing else, are what :mod:`unseen.methods.state` writes to a file; a copy that has only them scores
+    like the original.
+    """
+    problem = make_problem(method)
+    model = fitted(method, problem)
+    copy = fresh(method)
+    for name, value in vars(model).items():
+        if name.endswith("_") and not name.startswith("_"):
+            plain = isinstance(value, Prototypes | bool | int | float | str | np.integer | np.floating)
+            array = isinstance(value, np.ndarray) and value.dtype.kind in "fiubUO"
+            require(plain or array, f"{name} is a {type(value).__name__}, which is not written to files")
+            setattr(copy, name, value)
+    require_close(
+        copy.class_scores(problem.X_new, prototypes=problem.prototypes),
+        model.class_scores(problem.X_new, prototypes=problem.prototypes),
+        0.0,
+        "attributes with a final underscore do not make up the fitted method",
+    )
+
+
 #: In the order they run.
 CHECKS = (
     capabilities_are_typed,
@@ -172,4 +199,5 @@ CHECKS = (
     fit_leaves_parameters_alone,
     fitted_attributes_end_in_an_underscore,
     fitted_arrays_are_finite,
+    learned_state_can_be_saved,
 )

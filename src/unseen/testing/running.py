@@ -104,6 +104,6 @@ def require_raises(kind: type[BaseException], act: Callable[[], object], message
         act()
     except kind as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001  any other exception is the finding
+    except Exception as error:  # any other exception is the finding
         raise AssertionError(f"{message}: raised {type(error).__name__} ({error}), not {kind.__name__}") from error
     raise AssertionError(f"{message}: nothing was raised, not {kind.__name__}")

@@ -66,10 +66,10 @@ def _require_vectors(vectors: Any, n: int, dim: int | None, what: str) -> None:
 def _require_same(got: Array, expected: Array, message: str) -> None:
     require(got.shape == expected.shape, f"{message}: shape {got.shape}, not {expected.shape}")
     lengths = np.linalg.norm(got, axis=1), np.linalg.norm(expected, axis=1)
-    require(np.allclose(*lengths, rtol=1e-3), f"{message}: the vectors' lengths changed")
     cosines = np.einsum("ij,ij->i", got, expected) / np.maximum(lengths[0] * lengths[1], 1e-30)
     # Written so that NaN fails.
     require((cosines >= 1 - _COSINE).all(), f"{message}: a cosine fell to {cosines.min():.6f}")
+    require(np.allclose(*lengths, rtol=1e-3), f"{message}: the vectors' lengths changed")
 
 
 def _require_different(vectors: Array, what: str) -> None:
@@ -221,14 +221,14 @@ def odd_images_are_handled(encoder: Encoder) -> None:
 
 
 def bad_images_are_refused(encoder: Encoder) -> None:
-    """A file that is missing or holds no picture raises ItemError."""
+    """A file that holds no whole picture raises ItemError; one that is missing raises InputError of any kind."""
     with tempfile.TemporaryDirectory() as folder:
         broken, cut, missing = (Path(folder) / name for name in ("text.png", "cut.png", "missing.png"))
         broken.write_text("not a picture")
         Image.fromarray(sample_images()[3]).save(cut)
         cut.write_bytes(cut.read_bytes()[:200])
-        for path in (broken, cut, missing):
-            require_raises(ItemError, lambda path=path: encoder.encode_images([path]), f"the file {path.name}")  # type: ignore[misc]
+        for path, kind in ((broken, ItemError), (cut, ItemError), (missing, InputError)):
+            require_raises(kind, lambda path=path: encoder.encode_images([path]), f"the file {path.name}")  # type: ignore[misc]
 
 
 def _threads_agree(encode: Callable[[], Array], message: str) -> None:

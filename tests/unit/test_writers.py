@@ -1,0 +1,182 @@
+"""Writers: what they refuse, what they leave behind, and that they stream."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from unseen import Predictions
+from unseen.errors import InputError
+from unseen.results import COLUMNS
+from unseen.writers import FORMATS, ParquetWriter, arrow_table, format_of, open_writer
+
+SUFFIXES = list(FORMATS)
+
+
+def part(n: int, first: int = 0) -> Predictions:
+    """Return n items of two ranks."""
+    return Predictions(
+        [f"{i}.jpg" for i in range(first, first + n)],
+        ["okapi", "zebra"],
+        np.tile([0, 1], (n, 1)),
+        np.tile([0.75, 0.25], (n, 1)),
+        np.ones(n),
+        np.zeros(n, bool),
+        [None] * n,
+    )
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    kind = format_of(path)
+    if kind == "parquet":
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return rows
+    if kind == "jsonl":
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    lines = [line.split(",") for line in path.read_text("utf-8").splitlines()]
+    assert tuple(lines.pop(0)) == COLUMNS
+    return [
+        dict(zip(COLUMNS, (item, int(rank), name, float(share), unknown == "true", None), strict=True))
+        for item, rank, name, share, unknown, _ in lines
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.csv", "csv"), ("a.CSV", "csv"), ("a.b.jsonl", "jsonl"), ("a.ndjson", "jsonl"), ("a.parquet", "parquet")],
+)
+def test_format_of(name: str, kind: str) -> None:
+    assert format_of(Path(name)) == kind
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "csv", ".csv"])
+def test_unknown_suffix(name: str, tmp_path: Path) -> None:
+    match = (
+        r"^writers: the output file's suffix must be one of \.csv, \.jsonl, \.ndjson, \.parquet, \.pq; got "
+        rf"'{name}'\. Rename the output file\.$"
+    )
+    with pytest.raises(InputError, match=match):
+        open_writer(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_kind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"kind must be one of csv, jsonl, parquet; got 'xml'\. Choose one of these\."):
+        open_writer(tmp_path / "a.csv", kind="xml")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_parts_are_appended(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"out{suffix}"
+    with open_writer(path) as writer:
+        writer.write(part(2))
+        writer.write(part(0))
+        writer.write(part(1, first=2))
+    assert read(path) == part(3).rows()
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_no_rows_make_a_valid_file(suffix: str, tmp_path: Path) -> None:
+    with open_writer(tmp_path / f"out{suffix}"):
+        pass
+    assert read(tmp_path / f"out{suffix}") == []
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_file_appears_when_it_is_complete(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"out{suffix}"
+    path.write_text("what was there before")
+    with open_writer(path) as writer:
+        writer.write(part(2))
+        assert path.read_text() == "what was there before"
+        assert (tmp_path / f"out{suffix}.partial").exists()
+    assert len(read(path)) == 4
+
+
+@pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_stopped_run_leaves_its_part_beside(suffix: str, stop: type[BaseException], tmp_path: Path) -> None:
+    path = tmp_path / f"out{suffix}"
+    path.write_text("what was there before")
+
+    def stopped() -> None:
+        with open_writer(path) as writer:
+            writer.write(part(2))
+            raise stop("stopped")
+
+    with pytest.raises(stop, match=r"^stopped$"):
+        stopped()
+    assert path.read_text() == "what was there before"
+    (tmp_path / f"out{suffix}.partial").rename(tmp_path / f"part{suffix}")
+    assert read(tmp_path / f"part{suffix}") == part(2).rows()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_folder_that_is_missing(suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError,
+        match=r"^writers: the output file '.*out.*' must be writable; got No such file or directory\. Choose",
+    ):
+        open_writer(tmp_path / "missing" / f"out{suffix}")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_path_that_is_a_folder(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"out{suffix}").mkdir()
+    with pytest.raises(InputError, match=r"the output file '.*' must be writable; got Is a directory\. Choose"):
+        open_writer(tmp_path / f"out{suffix}")
+    assert not (tmp_path / f"out{suffix}.partial").exists()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_parent_that_is_a_file(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"' must be writable; got Not a directory\. Choose"):
+        open_writer(tmp_path / "file" / f"out{suffix}")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:  # pragma: no cover
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match=r"' must be writable; got Permission denied\. Choose"):
+        open_writer(tmp_path / "out.csv")
+
+
+def test_text_is_on_disk_before_the_end(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "out.csv") as writer:
+        for first in range(0, 4000, 1000):
+            writer.write(part(1000, first))
+        # All but a buffer's worth: rows are not held back.
+        assert (tmp_path / "out.csv.partial").stat().st_size > 100_000
+
+
+def test_parquet_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ParquetWriter, "_ROWS_PER_GROUP", 100)
+    path = tmp_path / "out.parquet"
+    with open_writer(path) as writer:
+        assert isinstance(writer, ParquetWriter)
+        for first in range(0, 120, 30):
+            writer.write(part(30, first))
+            assert len(writer._rows) < 100
+    file = pq.ParquetFile(path)
+    groups = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    file.close()
+    assert groups == [120, 120]
+    assert [row["item"] for row in read(path)][::2] == [f"{i}.jpg" for i in range(120)]
+
+
+def test_a_hundred_thousand_rows_to_a_group() -> None:
+    assert ParquetWriter._ROWS_PER_GROUP == 100_000
+
+
+def test_arrow_table_of_nothing() -> None:
+    table = arrow_table([])
+    assert table.num_rows == 0
+    assert tuple(table.column_names) == COLUMNS
