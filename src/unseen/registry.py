@@ -87,6 +87,7 @@ class Registry:
 METHODS = Registry(
     "method",
     table={
+        "classifier_regression": "unseen.methods.correspondence.classifier_regression:ClassifierRegression",
         "conse": "unseen.methods.relationship.conse:ConSE",
         "cosine": "unseen.methods.projection.cosine:Cosine",
         "ridge": "unseen.methods.projection.ridge:Ridge",

@@ -266,7 +266,7 @@ class Predictions:
 
     def to_json(self) -> str:
         """Return settings and rows as one JSON document."""
-        return json.dumps({"settings": self.settings, "rows": self.rows()}, ensure_ascii=False)
+        return json.dumps({"settings": self.settings, "rows": self.rows()}, ensure_ascii=False, default=str)
 
     def _write(self, path: str | Path, kind: str) -> None:
         from unseen.writers import open_writer

@@ -27,7 +27,7 @@ def shorten(value: object, limit: int = 80) -> str:
     """Return ``repr(value)`` on one line, cut to at most `limit` characters."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = value if isinstance(value, _Verbatim) else repr(value)
+    text = " ".join((value if isinstance(value, _Verbatim) else repr(value)).split("\n"))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -49,7 +49,7 @@ def message(owner: str, argument: str, expected: str, value: object, remedy: str
     expected : str
         What it must be; completes "must be".
     value : object
-        What was given; shortened. Pass ``message.verbatim("…")`` to describe it in words.
+        What was given; shortened. Pass ``verbatim("…")`` to describe it in words.
     remedy : str
         What to do, a sentence without its full stop.
     """
@@ -87,7 +87,8 @@ def check_number(
     low_open : bool
         Whether `low` itself is outside.
     """
-    kind = "a whole number" if integer else "a number"
+    endless = isinstance(value, float | np.floating) and not np.isfinite(value)
+    kind = "a whole number" if integer else "a finite number" if endless else "a number"
     bounds = []
     if low is not None:
         bounds.append(f"{'above' if low_open else 'at least'} {low:g}")
@@ -95,7 +96,7 @@ def check_number(
         bounds.append(f"at most {high:g}")
     expected = " ".join([kind, " and ".join(bounds)]).strip()
     allowed = (int, np.integer) if integer else (int, float, np.integer, np.floating)
-    ok = isinstance(value, allowed) and not isinstance(value, bool | np.bool_) and np.isfinite(value)
+    ok = isinstance(value, allowed) and not isinstance(value, bool | np.bool_) and not endless
     if ok and low is not None:
         ok = value > low if low_open else value >= low
     if ok and high is not None:

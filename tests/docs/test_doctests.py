@@ -27,8 +27,6 @@ def test_doctests(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_there_are_doctests() -> None:
     finder = doctest.DocTestFinder(exclude_empty=True)
-    with_examples = {
-        name for name in MODULES for test in finder.find(importlib.import_module(name)) if test.examples
-    }
+    with_examples = {name for name in MODULES for test in finder.find(importlib.import_module(name)) if test.examples}
     assert len(with_examples) >= 15
     assert {"unseen", "unseen.recognizer", "unseen.results", "unseen.prototypes"} <= with_examples

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from pages import DOCS, PAGES, ROOT, name_of, prose
+from tests.docs.pages import DOCS, PAGES, ROOT, name_of, prose
 
 import unseen
 from unseen import errors
@@ -104,7 +104,9 @@ def test_public_name_is_on_the_python_page(name: str) -> None:
     assert name in words
 
 
-@pytest.mark.parametrize("member", ["load", "save", "classify", "classify_text", "encode_images", "prototypes", "class_scores"])
+@pytest.mark.parametrize(
+    "member", ["load", "save", "classify", "classify_text", "encode_images", "prototypes", "class_scores"]
+)
 def test_member_of_recognizer_is_on_the_python_page(member: str) -> None:
     assert hasattr(unseen.Recognizer, member)
     assert any(word.endswith(f".{member}") or word == member for word in code_words("python.md"))

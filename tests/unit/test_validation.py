@@ -45,7 +45,6 @@ class _TwoLines:
         return "one\ntwo"
 
 
-@pytest.mark.xfail(reason="shorten() promises one line and keeps the line breaks of a repr (a DataFrame's, say)")
 def test_shorten_is_one_line() -> None:
     assert "\n" not in shorten(_TwoLines())
 
@@ -70,7 +69,7 @@ def test_check_number_returns_a_whole_number() -> None:
 
 @pytest.mark.parametrize("value", [-1, -0.001, "1", None, True, np.bool_(True), 1j, [1], float("nan")])
 def test_check_number_at_least(value: Any) -> None:
-    with pytest.raises(InputError, match=r"^A: b must be a number at least 0; got .*\. Pass a number at least 0\.$"):
+    with pytest.raises(InputError, match=r"^A: b must be a (finite )?number at least 0; got .*\. Pass a (finite )?number at least 0\.$"):
         check_number("A", "b", value, low=0)
 
 
@@ -103,7 +102,6 @@ def test_bounds_are_inside() -> None:
     assert check_number("A", "b", 1, high=1) == 1
 
 
-@pytest.mark.xfail(reason="numpy.isfinite takes no int beyond 64 bits: TypeError, not InputError", raises=TypeError)
 def test_check_number_beyond_64_bits() -> None:
     with pytest.raises(InputError, match="A: b must be a number at most 1"):
         check_number("A", "b", 10**400, high=1)

@@ -126,13 +126,15 @@ class Encoder(ABC):
         from unseen.errors import ItemError
 
         self._need("image")
+        if isinstance(images, list | tuple) and not images:
+            return np.zeros((0, self.image_dim or 0), np.float32)
         vectors: list[npt.NDArray[np.float32]] = []
         for batch in self.stream_images(iter_images(images)):
             for item, error in zip(batch.items, batch.errors, strict=True):
                 if error is not None:
                     raise ItemError(f"{type(self).__name__}: {item.name}: {error}")
             vectors.append(batch.vectors)
-        return np.concatenate(vectors) if vectors else np.zeros((0, self.image_dim or 0), np.float32)
+        return np.concatenate(vectors)
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return vectors of texts, in order.

@@ -19,6 +19,8 @@ from unseen.prototypes import Prototypes
 from unseen.validation import message, verbatim
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
 __all__ = ["FAMILIES", "Capabilities", "Citation", "Method"]
@@ -118,6 +120,10 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return scores (n, C) of vectors X (n, d) for prototypes P (C, k)."""
         raise NotImplementedError  # pragma: no cover
 
+    def _scorer(self, P: Array) -> Callable[[Array], Array]:
+        """Return what scores vectors for prototypes P; override it where P takes work that can be done once."""
+        return lambda X: self._class_scores(X, P)
+
     def _own_prototypes(self, X: Array, y: Array, n_classes: int) -> Array:
         """Return prototypes for ``prototypes=None``; by default each class is its own one-hot vector."""
         return np.eye(n_classes)
@@ -175,10 +181,16 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ndarray of shape (n, C)
             Higher is better; columns in the order of ``prototypes.names``. Comparable within a row only.
         """
+        return self.scorer(prototypes)(X)
+
+    def scorer(self, prototypes: Prototypes | None = None) -> Callable[[npt.ArrayLike], npt.NDArray[np.float64]]:
+        """Return a function that does what `class_scores` does for these prototypes.
+
+        For a stream of vectors: what depends on the prototypes alone is done once.
+        """
         if prototypes is None or not self.capabilities.stateless:
             check_is_fitted(self)
         fitted = hasattr(self, "n_features_in_")
-        vectors = validate_data(self, X, dtype=np.float64, reset=False) if fitted else _check_vectors(self, X)
         if prototypes is None:
             prototypes = self.seen_prototypes_
         elif fitted and self._check_prototypes(prototypes).n_dimensions != self.seen_prototypes_.n_dimensions:
@@ -191,7 +203,13 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                     "Encode the classes with the encoder that was used for fit",
                 )
             )
-        return self._class_scores(vectors, self._check_prototypes(prototypes).vectors.astype(np.float64))
+        score = self._scorer(self._check_prototypes(prototypes).vectors.astype(np.float64))
+
+        def scores(X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+            vectors = validate_data(self, X, dtype=np.float64, reset=False) if fitted else _check_vectors(self, X)
+            return score(vectors)
+
+        return scores
 
     def predict(self, X: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> Array:
         """Return the best class of each vector: a label of `fit`, or a name of `prototypes`; shape (n,)."""

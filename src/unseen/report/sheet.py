@@ -51,7 +51,7 @@ def draw(summary: Summary, kind: str) -> bytes:
     columns = _columns(len(cards))
     side = (WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
     rows = -(-len(cards) // columns)
-    height = _HEADER + _MARGIN + (rows * (side + _CAPTION + _GAP) if rows else 60)
+    height = _HEADER + _MARGIN + (rows * (side + _CAPTION + _GAP) - _GAP if rows else 60)
     sheet = Image.new("RGB", (WIDTH, height), _PAPER)
     pen = ImageDraw.Draw(sheet)
     room = WIDTH - 2 * _MARGIN

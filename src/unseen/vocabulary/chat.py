@@ -15,7 +15,7 @@ from unseen.errors import VocabularyError
 from unseen.validation import message, shorten, verbatim
 from unseen.vocabulary.model import Vocabulary
 from unseen.vocabulary.rules import clean_text, near_names
-from unseen.vocabulary.yaml_nodes import ListNode, MapNode, Node, TextNode, parse
+from unseen.vocabulary.yaml_nodes import ListNode, Node, TextNode, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -363,7 +363,6 @@ def _value(node: Node) -> Any:
         return node.text
     if isinstance(node, ListNode):
         return [_value(item) for item in node.items]
-    assert isinstance(node, MapNode)  # noqa: S101 - the third of three
     return _Pairs((key, _value(inner)) for key, (_, inner) in node.pairs.items())
 
 

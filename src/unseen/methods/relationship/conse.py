@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
 
 from unseen.methods.base import Citation, Method
+from unseen.methods.classifiers import softmax_classifier
 from unseen.methods.linalg import cosine
 from unseen.validation import check_number
 
@@ -81,19 +81,7 @@ class ConSE(Method):
     def _fit(self, X: Array, y: Array, S: Array) -> None:
         check_number("ConSE", "n_nearest", self.n_nearest, low=1, integer=True)
         strength = check_number("ConSE", "C", self.C, low=0, low_open=True)
-        self.coef_ = np.zeros((len(S), X.shape[1]))
-        self.intercept_ = np.zeros(len(S))
-        if len(S) == 1:
-            return  # one seen class: every vector is certainly of it
-        # One common scale (not one per feature) keeps the classifier invariant to rotations of the features.
-        mean = X.mean(axis=0)
-        scale = (X - mean).std() or 1.0
-        classifier = LogisticRegression(C=strength, max_iter=1000).fit((X - mean) / scale, y)
-        coef, intercept = classifier.coef_, classifier.intercept_
-        if len(S) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second
-            coef, intercept = np.vstack([-coef, coef]) / 2, np.hstack([-intercept, intercept]) / 2
-        self.coef_ = coef / scale
-        self.intercept_ = intercept - self.coef_ @ mean
+        self.coef_, self.intercept_ = softmax_classifier(X, y, len(S), C=strength)
 
     def seen_probabilities(self, X: Array) -> Array:
         """Return the seen classifier's probabilities (n, C_seen) of vectors X (n, d)."""
