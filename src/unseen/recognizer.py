@@ -162,11 +162,15 @@ class Recognizer:
         """Return vectors (n, d) of images: paths, folders, PIL images, arrays, or an iterable of those."""
         return self.encoder.encode_images(images)
 
-    def prototypes(self, vocabulary: Vocabulary) -> Prototypes:
-        """Return the class vectors (C, k) of a vocabulary: the weighted mean of each class's text vectors."""
+    def prototypes(self, vocabulary: Vocabulary, *, modality: str = "image") -> Prototypes:
+        """Return the class vectors (C, k) of a vocabulary: the weighted mean of each class's text vectors.
+
+        For recognising images, a class of which nothing but the name is known is looked up in the encoder's
+        lexicon, where it has one; for ``modality="text"`` it is not.
+        """
         from unseen.encoders.prompts import vocabulary_prototypes
 
-        return vocabulary_prototypes(self.encoder, vocabulary)
+        return vocabulary_prototypes(self.encoder, vocabulary, modality=modality)
 
     def class_scores(
         self, X: npt.ArrayLike, prototypes: Prototypes, *, modality: str = "image"
@@ -217,6 +221,8 @@ class Recognizer:
         Returns
         -------
         Predictions
+            Probabilities are shares among the classes of the vocabulary. With a single class, its probability is
+            that of the image being of it at all.
 
         Raises
         ------

@@ -34,7 +34,7 @@ class Evidence:
     Parameters
     ----------
     kind : str
-        ``"seen class"``, ``"name"``, ``"synonym"``, ``"description"`` or ``"attribute"``.
+        ``"seen class"``, ``"name"``, ``"synonym"``, ``"description"``, ``"definition"`` or ``"attribute"``.
     text : str
         The seen class's name, or what the vocabulary says.
     weight : float

@@ -31,7 +31,8 @@ def test_temperature_is_recovered() -> None:
 def test_known_is_recovered() -> None:
     rng = np.random.default_rng(0)
     evidence = np.concatenate([rng.normal(1, 1, 20000), rng.normal(-1, 1, 10000)])
-    slope, offset = fit_known(evidence, np.arange(30000) < 20000)
+    slope, offset, size = fit_known(evidence, np.arange(30000) < 20000, np.full(30000, 7))
+    assert size == 0
     # Two Gaussians of unit variance at +1 and -1, equally likely: log-odds are 2e.
     assert slope == pytest.approx(2, rel=0.05)
     assert offset == pytest.approx(0, abs=0.05)
@@ -60,13 +61,33 @@ def test_bad_scores_are_told(scores: object, y: list[int], match: str) -> None:
 
 def test_one_kind_only_is_told() -> None:
     with pytest.raises(InputError, match="known must be true for some items and false for others"):
-        fit_known([1.0, 2.0], [True, True])
+        fit_known([1.0, 2.0], [True, True], [3, 3])
+
+
+def test_the_size_of_the_vocabulary_is_taken_off() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.repeat([4, 64], 20000)
+    known = np.tile([True, False], 20000)
+    # By construction log-odds are 2e - log C.
+    evidence = rng.normal(np.where(known, 1, -1), 1) + np.log(sizes) / 2
+    slope, offset, size = fit_known(evidence, known, sizes)
+    assert (slope, size) == pytest.approx((2, -1), rel=0.05)
+    decision = Decision(known_slope=slope, known_offset=offset, known_size=size)
+    assert decision.known([[0.0]]) == pytest.approx([0.5], abs=0.03)
+    assert decision.known([[0.0] * 8])[0] < 0.2
+
+
+def test_the_reference_counts_against() -> None:
+    decision = Decision(known_slope=2, reference=0.5)
+    assert decision.known([[0.5, 0.1]], [[1.0, 0.2]]) == pytest.approx([0.5])
+    with pytest.raises(InputError, match="seen_scores must be given where reference is not 0; got none"):
+        decision.known([[0.5]])
 
 
 def test_parameters_are_checked_and_survive_json() -> None:
     with pytest.raises(InputError, match="temperature must be a number above 0; got 0"):
         Decision(temperature=0)
-    decision = Decision(0.5, 2.0, -1.0)
+    decision = Decision(0.5, 2.0, -1.0, -0.5, 0.5)
     assert Decision.from_dict(decision.to_dict()) == decision
     with pytest.raises(ModelError, match="the saved parameters cannot be used"):
         Decision.from_dict({"temperature": -1.0})

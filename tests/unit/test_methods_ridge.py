@@ -51,5 +51,7 @@ def test_without_penalty_singular_systems_are_solved_by_least_norm() -> None:
 
 @pytest.mark.parametrize("alpha", [-1, "1", None, float("nan"), True])
 def test_alpha(alpha: Any) -> None:
-    with pytest.raises(InputError, match=r"Ridge: alpha must be a (finite )?number at least 0; got .*\. Pass a (finite )?number at"):
+    with pytest.raises(
+        InputError, match=r"Ridge: alpha must be a (finite )?number at least 0; got .*\. Pass a (finite )?number at"
+    ):
         Ridge(alpha).fit([[0], [2]], ["a", "b"], prototypes=AB)

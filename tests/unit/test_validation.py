@@ -69,7 +69,9 @@ def test_check_number_returns_a_whole_number() -> None:
 
 @pytest.mark.parametrize("value", [-1, -0.001, "1", None, True, np.bool_(True), 1j, [1], float("nan")])
 def test_check_number_at_least(value: Any) -> None:
-    with pytest.raises(InputError, match=r"^A: b must be a (finite )?number at least 0; got .*\. Pass a (finite )?number at least 0\.$"):
+    with pytest.raises(
+        InputError, match=r"^A: b must be a (finite )?number at least 0; got .*\. Pass a (finite )?number at least 0\.$"
+    ):
         check_number("A", "b", value, low=0)
 
 

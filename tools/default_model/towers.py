@@ -101,6 +101,7 @@ def card() -> dict[str, Any]:
         "text": {
             "file": "text.onnx",
             "tokenizer": "tokenizer.json",
+            "lexicon": "lexicon.tsv.gz",
             "max_length": text_tower.MAX_LENGTH,
             "dim": text_tower.DIM,
             "input_names": ["input_ids", "attention_mask"],

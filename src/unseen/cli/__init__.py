@@ -14,18 +14,28 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    import typer
+
     from unseen.cli.app import app
     from unseen.errors import UnseenError
 
+    usage_errors = typer.BadParameter.__mro__[2]  # ClickException, wherever this version of Typer keeps it
     try:
-        app(prog_name="unseen")
+        # Not "standalone", which would word stopping and closed pipes its own way.
+        code = app(prog_name="unseen", standalone_mode=False)
     except UnseenError as error:
         print(f"unseen: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone: that is no error. Keep Python from flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except KeyboardInterrupt:
+        code = 2
+    except typer.Abort:
         print("unseen: stopped", file=sys.stderr)
-        sys.exit(130)
+        code = 130
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        # The reader of our output (head, less) has gone: that is no error. Nothing more may be flushed to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 0
+    except usage_errors as error:
+        error.show()
+        code = error.exit_code
+    sys.exit(code)

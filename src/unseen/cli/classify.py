@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["EXAMPLE", "classify"]
 
 EXAMPLE = (
-    "Examples: "
-    'unseen classify photos/ --classes "okapi, zebra, horse" --unknown-below 0.5 --report report.html   '
+    'Example: unseen classify photos/ --classes "okapi, zebra, horse" --unknown-below 0.5 --report report.html\n\n'
     "unseen classify --text questions.csv --column question --classes topics.yaml --out answers.csv"
 )
 
@@ -77,7 +76,9 @@ def classify(
 ) -> None:
     """Recognise photos (or texts) by what you write about the classes."""
     if bool(paths) == (text is not None):
-        raise InputError("classify: give either photos (PATH…) or a file of texts (--text FILE). See --help.")
+        raise InputError("classify: give either photos (PATH) or a file of texts (--text FILE). See --help.")
+    if column is not None and text is None:
+        raise InputError("classify: --column needs --text FILE: photos have no columns. See --help.")
     from unseen.errors import ItemError
     from unseen.recognizer import Recognizer
     from unseen.report import ReportBuilder
@@ -131,10 +132,11 @@ def _answers(
     from unseen.tasks.classify import classify_images, classify_texts
 
     if text is not None:
-        return classify_texts(recognizer, text, vocabulary, column=column, **options), count_texts(text)
+        return classify_texts(recognizer, text, vocabulary, column=column, **options), count_texts(text, column=column)
+    source = paths[0] if len(paths) == 1 else paths  # one folder without photos is a mistake, one of many is a row
     # Counting walks the folders once more; only somebody who watches a bar needs it.
-    total = count_images(paths) if sys.stderr.isatty() else None
-    return classify_images(recognizer, paths, vocabulary, **options), total
+    total = count_images(source) if sys.stderr.isatty() else None
+    return classify_images(recognizer, source, vocabulary, **options), total
 
 
 class _JsonPrinter:
@@ -173,6 +175,8 @@ class _TablePrinter:
         from unseen.results import Predictions, format_table
 
         print(format_table(Predictions.concatenate(self._parts), limit=_SHOWN, total=self._items))
+        if self._explanations:
+            print("\nwhat speaks for it (seen class: how likely; texts: log-odds over the mean class)")
         for explanation in self._explanations:
             print(f"\n{explanation}")
         known = self._items - self._unknown - self._skipped

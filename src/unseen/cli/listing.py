@@ -49,21 +49,24 @@ def methods(as_json: _Json = False) -> None:
                 "summary": _summary(method),
             }
         )
-    _print(rows, as_json)
+    _print(rows, as_json, ("name", "family", "tags", "summary"))
 
 
 def _summary(cls: type[Any]) -> str:
     return (cls.__doc__ or "").strip().partition("\n")[0]
 
 
-def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
+def _print(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...] = ()) -> None:
+    """Print all of the rows as JSON, or some columns as a table that fits a terminal."""
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*rows[0], box=None, header_style="bold")
+    shown = columns or tuple(rows[0])
+    table = Table(*shown, box=None, header_style="bold")
     for row in rows:
-        table.add_row(*(", ".join(value) if isinstance(value, list) else str(value) for value in row.values()))
+        values = (row[column] for column in shown)
+        table.add_row(*(", ".join(value) if isinstance(value, list) else str(value) for value in values))
     Console().print(table)

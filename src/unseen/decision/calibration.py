@@ -31,14 +31,18 @@ class Decision:
     r"""What turns class scores into an answer.
 
     .. math:: p_c = \operatorname{softmax}_c(f_c / T), \qquad
-       \text{known} = \sigma\bigl(a\, e + b\bigr), \quad e = \max_c f_c
+       \text{known} = \sigma\bigl(a\, e + b + c \log C\bigr), \quad e = \max_c f_c - r \max_s f_s
 
     Parameters
     ----------
     temperature : float
         T, above 0, in units of the scores.
-    known_slope, known_offset : float
-        a and b: how the evidence e that the item is of any class becomes a probability.
+    known_slope, known_offset, known_size : float
+        a, b and c: how the evidence e that the item is of any of the C classes becomes a probability. The best of
+        many scores is high by chance alone, so c is negative where the size of the vocabulary was fitted too.
+    reference : float
+        r, in [0, 1]: how much the best score among the classes the method has seen counts against that. An item
+        that looks far more like something outside the vocabulary is probably not of it. 0 where nothing was seen.
 
     Raises
     ------
@@ -49,11 +53,15 @@ class Decision:
     temperature: float = 1.0
     known_slope: float = 1.0
     known_offset: float = 0.0
+    known_size: float = 0.0
+    reference: float = 0.0
 
     def __post_init__(self) -> None:
         check_number("Decision", "temperature", self.temperature, low=0, low_open=True)
         check_number("Decision", "known_slope", self.known_slope)
         check_number("Decision", "known_offset", self.known_offset)
+        check_number("Decision", "known_size", self.known_size)
+        check_number("Decision", "reference", self.reference, low=0, high=1)
 
     def probabilities(self, scores: npt.ArrayLike) -> Array:
         """Return probabilities (n, C) of scores (n, C); each row sums to one."""
@@ -62,11 +70,21 @@ class Decision:
         probabilities: Array = softmax(np.asarray(scores, dtype=np.float64) / self.temperature, axis=1)
         return probabilities
 
-    def known(self, scores: npt.ArrayLike) -> Array:
-        """Return, for each row of scores (n, C), the probability (n,) that the item is of one of the classes."""
+    def known(self, scores: npt.ArrayLike, seen_scores: npt.ArrayLike | None = None) -> Array:
+        """Return the probability (n,) that each item is of one of the classes.
+
+        Parameters
+        ----------
+        scores : array of shape (n, C)
+            Scores of the classes in question.
+        seen_scores : array of shape (n, C_seen) or None
+            Scores of the method's seen classes; needed where `reference` is not 0.
+        """
         from scipy.special import expit
 
-        known: Array = expit(self.known_slope * known_evidence(scores) + self.known_offset)
+        evidence = known_evidence(scores, seen_scores, reference=self.reference)
+        size = np.log(np.shape(scores)[1])
+        known: Array = expit(self.known_slope * evidence + self.known_offset + self.known_size * size)
         return known
 
     def to_dict(self) -> dict[str, float]:
@@ -88,10 +106,22 @@ class Decision:
             raise ModelError(f"Decision: the saved parameters cannot be used: {error}") from None
 
 
-def known_evidence(scores: npt.ArrayLike) -> Array:
-    """Return the evidence (n,) that an item is of one of the classes, from its scores (n, C): the best score."""
-    best: Array = np.asarray(scores, dtype=np.float64).max(axis=1)
-    return best
+def known_evidence(scores: npt.ArrayLike, seen_scores: npt.ArrayLike | None = None, *, reference: float = 0.0) -> Array:
+    """Return the evidence (n,) that an item is of one of the classes: its best score, less the reference's.
+
+    Raises
+    ------
+    InputError
+        When a reference is asked for and `seen_scores` are missing.
+    """
+    best: Array = np.asarray(np.max(np.asarray(scores, dtype=np.float64), axis=1))
+    if not reference:
+        return best
+    if seen_scores is None:
+        missing = verbatim("none")
+        remedy = "Pass the method's scores of its seen classes, class_scores(X)"
+        raise InputError(message("Decision", "seen_scores", "given where reference is not 0", missing, remedy))
+    return best - reference * np.max(np.asarray(seen_scores, dtype=np.float64), axis=1)
 
 
 def fit_temperature(
@@ -140,9 +170,10 @@ def fit_temperature(
     return float(np.exp(best.x))
 
 
-def fit_known(evidence: npt.ArrayLike, known: npt.ArrayLike) -> tuple[float, float]:
-    """Return slope and offset of the logistic curve from evidence (n,) to P(known), given booleans (n,).
+def fit_known(evidence: npt.ArrayLike, known: npt.ArrayLike, sizes: npt.ArrayLike) -> tuple[float, float, float]:
+    """Return slope, offset and size of the logistic curve from evidence (n,) to P(known), given booleans (n,).
 
+    `sizes` (n,) are the numbers of classes each item was scored against; where they are all one, size is 0.
     Both kinds count equally, however many there are of each: how common unknown items are is for the user to know.
 
     Raises
@@ -159,9 +190,13 @@ def fit_known(evidence: npt.ArrayLike, known: npt.ArrayLike) -> tuple[float, flo
                 "fit_known", "known", "true for some items and false for others", labels, "Add items of the other kind"
             )
         )
+    logs = np.log(np.asarray(sizes, dtype=np.float64))
+    one_size = np.ptp(logs) == 0
     scale = e.std() or 1.0
-    curve = LogisticRegression(C=1e6, class_weight="balanced", max_iter=1000).fit((e / scale)[:, None], labels)
-    return float(curve.coef_[0, 0] / scale), float(curve.intercept_[0])
+    X = np.stack([e / scale, np.zeros_like(e) if one_size else logs], axis=1)
+    curve = LogisticRegression(C=1e6, class_weight="balanced", max_iter=1000).fit(X, labels)
+    slope, size = curve.coef_[0]
+    return float(slope / scale), float(curve.intercept_[0]), 0.0 if one_size else float(size)
 
 
 def refuse_test_classes(owner: str, y: Array, prototypes: Prototypes) -> None:

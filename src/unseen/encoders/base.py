@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from unseen.encoders.lexicon import Lexicon
     from unseen.encoders.pipeline import Batch
     from unseen.inputs.sources import Item
 
@@ -54,6 +55,8 @@ class Encoder(ABC):
         Whether a text vector and an image vector can be compared directly.
     templates : tuple of str
         Prompt templates for class names, each with ``{name}``, used where the vocabulary has none of its own.
+    lexicon : Lexicon or None
+        Where names without a description are looked up before images are recognised.
     fingerprint : str
         Hexadecimal digest that changes whenever a vector could; keys the cache.
     """
@@ -70,6 +73,7 @@ class Encoder(ABC):
     image_size: int
     shared_space: bool
     templates: tuple[str, ...] = ("{name}",)
+    lexicon: Lexicon | None = None
 
     @property
     @abstractmethod

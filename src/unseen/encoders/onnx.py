@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unseen.encoders.base import Encoder, available_cores
+from unseen.encoders.lexicon import Lexicon
 from unseen.errors import ModelError
 from unseen.inputs.images import prepare_image
 
@@ -61,6 +62,8 @@ class OnnxEncoder(Encoder):
         self.text_dim = self._text.get("dim")
         self.image_size = int(self._image.get("size", 0))
         self.templates = tuple(card.get("templates", ("{name}",)))
+        lexicon = self._text.get("lexicon")
+        self.lexicon = Lexicon(self.folder / lexicon) if lexicon else None
         self._lock = Lock()
         self._sessions: dict[str, Any] = {}
 
@@ -68,7 +71,7 @@ class OnnxEncoder(Encoder):
     def fingerprint(self) -> str:
         """SHA-256 of the card and of every file it names."""
         digest = hashlib.sha256(b"unseen-encoder-1")
-        names = [self._image.get("file"), self._text.get("file"), self._text.get("tokenizer")]
+        names = [self._image.get("file"), *(self._text.get(key) for key in ("file", "tokenizer", "lexicon"))]
         for name in [_CARD, *(name for name in names if name)]:
             with (self.folder / name).open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -182,9 +185,9 @@ def _check_card(card: dict[str, Any], path: Path) -> None:
         for key, expected in needed.items():
             if not isinstance(part, dict) or not isinstance(part.get(key), expected):
                 raise ModelError(f"OnnxEncoder: {path}: {kind}.{key} must be a {expected.__name__}. Save it again.")
-        for key in ("file", "tokenizer"):
+        for key in ("file", "tokenizer", "lexicon"):
             name = part.get(key)
-            if name is not None and (Path(name).name != name or name in {"", ".", ".."}):
+            if name is not None and (Path(str(name)).name != name or name in {"", ".", ".."}):
                 raise ModelError(f"OnnxEncoder: {path}: {kind}.{key} must be a plain file name; got {name!r}.")
             if name is not None and not (path.parent / name).is_file():
                 raise ModelError(f"OnnxEncoder: {path.parent} must hold {name}; it is missing. Save it again.")

@@ -29,8 +29,6 @@ _MAX_ERRORS = 100
 _PER_CLASS = 3
 _SHEET_CELLS = 48
 _BINS = 10
-# The contact sheet's group of items that are of no class.
-_NO_CLASS = -1
 
 
 def format_of(path: str | Path) -> str:
@@ -102,6 +100,8 @@ class ReportBuilder:
         self._least = LeastCertain(int(check_number("ReportBuilder", "max_items", max_items, low=1, integer=True)))
         self._cards: dict[int, Card] = {}
         self._examples = BestExamples(_PER_CLASS, 2 * _SHEET_CELLS)
+        # Apart, lest many classes crowd them out.
+        self._unknown_examples = BestExamples(_PER_CLASS, _PER_CLASS)
         self._errors: list[tuple[str, str]] = []
         self._items = self._skipped = self._unknown = self._recognised = 0
         self._certainty = 0.0
@@ -144,7 +144,8 @@ class ReportBuilder:
             self._take(
                 index,
                 item,
-                tuple((int(position), float(probability)) for position, probability in ranks),
+                # Through str(): float32 0.9 is a little less than 0.9 and would count as below 90 %.
+                tuple((int(position), float(str(probability))) for position, probability in ranks),
                 known=float(predictions.known[i]),
                 unknown=bool(predictions.unknown[i]),
                 preview=previews[i],
@@ -173,8 +174,9 @@ class ReportBuilder:
 
         gone = self._least.offer(index, certainty, unknown=unknown)
         # The clearest example of "none of these" is what looks like them least.
-        group, clarity = (_NO_CLASS, 1 - known) if unknown else (likeliest, certainty)
-        is_example = self._examples.admits(group, clarity, index)
+        group, clarity = (0, 1 - known) if unknown else (likeliest, certainty)
+        examples = self._unknown_examples if unknown else self._examples
+        is_example = examples.admits(group, clarity, index)
         if gone == index and not is_example:
             return
         # Only now: a thumbnail costs more than everything else here.
@@ -193,7 +195,7 @@ class ReportBuilder:
             if gone is not None:
                 del self._cards[gone]
         if is_example:
-            self._examples.add(group, clarity, card)
+            examples.add(group, clarity, card)
 
     def _check(
         self, predictions: Predictions, previews: Sequence[Preview], explanations: Sequence[Explanation | None] | None
@@ -255,9 +257,8 @@ class ReportBuilder:
             # Everything fits: as it came.
             return tuple(self._cards[index] for index in sorted(self._cards))
         groups = [position for position, _ in self._counts.most_common()]
-        # Unknown items choose first, lest many classes crowd them out, and are shown last.
-        chosen = self._examples.choose([_NO_CLASS, *groups], _SHEET_CELLS)
-        return tuple(sorted(chosen, key=lambda card: card.unknown))
+        unknown = self._unknown_examples.choose([0], _PER_CLASS)
+        return (*self._examples.choose(groups, _SHEET_CELLS - len(unknown)), *unknown)
 
     def write(self, path: str | Path) -> None:
         """Write the report: a web page (``.html``) or the contact sheet (``.png``, ``.jpg``).

@@ -142,11 +142,12 @@ class Summary:
 
 def percent(share: float) -> str:
     """Return a share in words that never claim certainty: 1 only for exactly 1, 0 only for exactly 0."""
-    if 0 < share < 0.005:
+    rounded = f"{share:.0%}"
+    if rounded == "0%" and share > 0:
         return "<1%"
-    if 0.995 <= share < 1:
+    if rounded == "100%" and share < 1:
         return ">99%"
-    return f"{share:.0%}"
+    return rounded
 
 
 def printable(text: str, limit: int = 160) -> str:

@@ -57,7 +57,11 @@ class BestExamples:
     per_class : int
         How many of one class to keep.
     limit : int
-        How many to keep in all; the weakest of the class with the most go first.
+        How many to keep in all; the weakest of the classes with the most go first.
+
+    Notes
+    -----
+    O(limit) per item at worst.
     """
 
     def __init__(self, per_class: int, limit: int) -> None:
@@ -67,9 +71,19 @@ class BestExamples:
         self._cards: dict[int, Card] = {}
 
     def admits(self, group: int, certainty: float, index: int) -> bool:
-        """Tell whether an item would be among the best of its class; cheap, so that thumbnails can wait for it."""
-        heap = self._heaps.get(group, [])
-        return len(heap) < self._per_class or (certainty, -index) > heap[0]
+        """Tell whether an item would stay if it were added; cheap, so that thumbnails can wait for it."""
+        heap, key = self._heaps.get(group, []), (certainty, -index)
+        if heap and key > heap[0]:
+            return True
+        if len(heap) == self._per_class:
+            return False
+        if len(self._cards) < self._limit:
+            return True
+        # Full, and the weakest of its class: it stays if another class has more, or as many but a weaker one.
+        most = max(map(len, self._heaps.values()))
+        return len(heap) + 1 < most or (
+            len(heap) + 1 == most and key > min(h[0] for h in self._heaps.values() if len(h) == most)
+        )
 
     def add(self, group: int, certainty: float, card: Card) -> None:
         """Take in a card of class `group`."""
@@ -79,7 +93,7 @@ class BestExamples:
         if len(heap) > self._per_class:
             self._drop(group)
         if len(self._cards) > self._limit:
-            self._drop(max(self._heaps, key=lambda g: (len(self._heaps[g]), -self._heaps[g][0][0], g)))
+            self._drop(min(self._heaps, key=lambda g: (-len(self._heaps[g]), self._heaps[g][0])))
 
     def _drop(self, group: int) -> None:
         _, index = heapq.heappop(self._heaps[group])

@@ -61,6 +61,7 @@ class _View:
     width: int
     height: int
     text: str | None
+    about: str
     evidence: tuple[_Evidence, ...]
 
 
@@ -142,6 +143,7 @@ def _view(summary: Summary, order: int, card: Card) -> _View:
         width=picture.width if picture else 0,
         height=picture.height if picture else 0,
         text=card.text,
+        about=printable(card.explanation.name, 60) if card.explanation else "",
         evidence=_evidence(card.explanation.evidence) if card.explanation else (),
     )
 

@@ -122,7 +122,9 @@ class _Judge:
         self.unknown_below = unknown_below
         self.strict = strict
         self.head = recognizer.head(modality)
-        self.prototypes: Prototypes = vocabulary_prototypes(recognizer.encoder, vocabulary)
+        self.prototypes: Prototypes = vocabulary_prototypes(recognizer.encoder, vocabulary, modality=modality)
+        self._score = self.head.method.scorer(self.prototypes)
+        self._score_seen = self.head.method.scorer() if self.head.decision.reference else None
         self.settings = {
             "unseen": __version__,
             "model": recognizer.encoder.name,
@@ -148,10 +150,16 @@ class _Judge:
         probabilities = np.zeros((len(names), k), np.float32)
         known = np.zeros(len(names), np.float32)
         if len(usable):
-            scores = self.head.method.class_scores(vectors, prototypes=self.prototypes)
+            scores = self._score(vectors)
             top[usable] = best = top_classes(scores, k)
-            probabilities[usable] = np.take_along_axis(self.head.decision.probabilities(scores), best, axis=1)
-            known[usable] = self.head.decision.known(scores)
+            seen_scores = self._score_seen(vectors) if self._score_seen else None
+            known[usable] = self.head.decision.known(scores, seen_scores)
+            if self.prototypes.n_classes == 1:
+                # Among one class the answer is certain; what people ask then is whether the item is of it at all.
+                probabilities[usable, 0] = known[usable]
+            else:
+                shares = self.head.decision.probabilities(scores)
+                probabilities[usable] = np.take_along_axis(shares, best, axis=1)
         unknown = np.zeros(len(names), np.bool_)
         if self.unknown_below is not None:
             unknown[usable] = known[usable] < self.unknown_below

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unseen.encoders.cache import encode_texts_cached
-from unseen.encoders.prompts import class_texts, vocabulary_prototypes
+from unseen.encoders.prompts import vocabulary_prototypes, vocabulary_texts
 from unseen.prototypes import Prototypes
 from unseen.results import Evidence, Explanation
 
@@ -42,10 +42,10 @@ class Explainer:
 
     def __init__(self, recognizer: Recognizer, vocabulary: Vocabulary, modality: str, *, n_seen: int = 3) -> None:
         self._recognizer = recognizer
-        self._vocabulary = vocabulary
         self._head = recognizer.head(modality)
-        self._prototypes: PrototypesType = vocabulary_prototypes(recognizer.encoder, vocabulary)
-        self._templates = vocabulary.templates or recognizer.encoder.templates
+        self._prototypes: PrototypesType = vocabulary_prototypes(recognizer.encoder, vocabulary, modality=modality)
+        self._texts = vocabulary_texts(recognizer.encoder, vocabulary, modality=modality)
+        self._score = self._head.method.scorer(self._prototypes)
         self._n_seen = n_seen
 
     def explain(self, answer: Answer) -> list[Explanation | None]:
@@ -79,16 +79,20 @@ class Explainer:
     def _parts(self, X: np.ndarray[Any, Any], best: np.ndarray[Any, Any]) -> list[list[Evidence]]:
         """Return for each row of X what each text about its best class contributes."""
         method, temperature = self._head.method, self._head.decision.temperature
-        mean = method.class_scores(X, prototypes=self._prototypes).mean(axis=1)
+        mean = self._score(X).mean(axis=1)
         out: list[list[Evidence]] = [[] for _ in X]
         for position in np.unique(best):
             rows = np.flatnonzero(best == position)
-            entry = self._vocabulary[self._prototypes.names[position]]
-            views = class_texts(entry, self._templates)
+            views = self._texts[position]
             vectors = encode_texts_cached(self._recognizer.encoder, [view.text for view in views])
             alone = Prototypes([str(i) for i in range(len(views))], vectors)
             leads = (method.class_scores(X[rows], prototypes=alone) - mean[rows, None]) / temperature
             for row, lead in zip(rows, leads, strict=True):
-                parts = [Evidence(v.kind, v.label, float(v.weight * a)) for v, a in zip(views, lead, strict=True)]
-                out[row] = sorted(parts, key=lambda part: -part.weight)
+                # One text can stand in several groups (after the name, and alone): its parts are one.
+                parts: dict[tuple[str, str], float] = {}
+                for view, part in zip(views, lead, strict=True):
+                    key = (view.kind, view.label)
+                    parts[key] = parts.get(key, 0.0) + float(view.weight * part)
+                ranked = sorted(parts.items(), key=lambda item: -item[1])
+                out[row] = [Evidence(kind, label, weight) for (kind, label), weight in ranked]
         return out
