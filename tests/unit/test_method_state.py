@@ -11,12 +11,13 @@ from safetensors.numpy import save_file
 
 from unseen import Prototypes
 from unseen.errors import ModelError
-from unseen.methods.base import Method
 from unseen.methods.state import load_method, registered_name, save_method
 from unseen.registry import METHODS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from unseen.methods.base import Method
 
 
 def problem() -> tuple[Any, Any, Prototypes]:

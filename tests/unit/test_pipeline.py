@@ -46,14 +46,14 @@ def test_order_is_kept(n: int, n_workers: int) -> None:
 
 def test_an_unusable_item_keeps_its_place_and_the_others_go_on() -> None:
     source = [Item("a", b"1", None), Item("b", b"bad", None), Item("c", b"2", "dangling link"), Item("d", b"3", None)]
-    (batch,) = encode_stream(source, prepare=prepare, encode=encode, batch_size=8, n_workers=2)
+    (batch,) = encode_stream(source, prepare=prepare, encode=encode, batch_size=16, n_workers=2)
     assert batch.errors == [None, "damaged", "dangling link", None]
     assert batch.vectors[:, 0].tolist() == [1, 3]
     assert [image is None for image in batch.pixels] == [False, True, True, False]
 
 
 def test_a_batch_of_only_unusable_items() -> None:
-    (batch,) = encode_stream(items([b"bad"] * 3), prepare=prepare, encode=encode, batch_size=8, n_workers=2)
+    (batch,) = encode_stream(items([b"bad"] * 3), prepare=prepare, encode=encode, batch_size=12, n_workers=2)
     assert batch.errors == ["damaged"] * 3
     assert len(batch.vectors) == 0
 
@@ -70,7 +70,7 @@ def test_items_are_drawn_only_a_bounded_way_ahead() -> None:
     stream = encode_stream(endless(), prepare=prepare, encode=encode, batch_size=4, n_workers=2)
     for _ in range(10):
         next(stream)
-    assert drawn <= (10 + 2 * 2) * 4
+    assert drawn <= (10 + 2 * 2) * 3 * 4
     stream.close()  # type: ignore[attr-defined]
 
 
@@ -94,3 +94,15 @@ def test_a_fault_of_the_source_or_the_network_comes_through() -> None:
 
     with pytest.raises(RuntimeError, match="the network broke"):
         list(encode_stream(items([b"1"]), prepare=prepare, encode=no_network, batch_size=4, n_workers=2))
+
+
+def test_batches_grow_and_the_network_sees_small_ones() -> None:
+    seen: list[int] = []
+
+    def watched(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        seen.append(len(pixels))
+        return encode(pixels)
+
+    stream = encode_stream(items([b"1"] * 200), prepare=prepare, encode=watched, batch_size=8, n_workers=2)
+    assert [len(batch.items) for batch in stream][:10] == [2, 2, 4, 4, 8, 8, 16, 16, 24, 24]
+    assert max(seen) == 8

@@ -230,8 +230,27 @@ def test_a_list_is_no_vocabulary(rec: Recognizer) -> None:
         rec.classify_text(["a"], ["sport", "money"])  # type: ignore[arg-type]
 
 
-def test_nothing_in_nothing_out(rec: Recognizer) -> None:
-    assert len(rec.classify_text([], TOPICS)) == 0
+def test_nothing_to_do_is_a_mistake(rec: Recognizer) -> None:
+    with pytest.raises(InputError, match="source must be at least one text; got none"):
+        rec.classify_text([], TOPICS)
+    with pytest.raises(InputError, match="images"):
+        rec.classify([], VOCABULARY)
+
+
+def test_with_one_class_its_probability_is_that_of_being_of_it(rec: Recognizer, photos: Path) -> None:
+    files = [photos / "cat.jpg", photos / "coffee.jpg"]
+    result = rec.classify(files, unseen.Vocabulary.from_names(["cat"]))
+    assert result.probabilities[:, 0].tolist() == result.known.tolist()
+    assert result.known[0] > 0.5 > result.known[1]
+
+
+def test_names_are_looked_up_for_images_only(rec: Recognizer) -> None:
+    okapi = unseen.Vocabulary.from_names(["okapi"])
+    looked_up, plain = rec.prototypes(okapi), rec.prototypes(okapi, modality="text")
+    assert looked_up != plain
+    assert plain.vectors == pytest.approx(rec.encoder.encode_texts(["okapi"]), abs=1e-6)
+    described = unseen.Vocabulary([unseen.ClassEntry("okapi", descriptions=("Striped legs.",))])
+    assert rec.prototypes(described) == rec.prototypes(described, modality="text")
 
 
 def test_top_classes_breaks_ties_by_column_and_agrees_for_many_classes() -> None:

@@ -135,7 +135,8 @@ def fit_image_decision(
                     sizes.append(np.full(len(group), size))
     curve = fit_known(np.concatenate(evidence), np.concatenate(known), np.concatenate(sizes))
     temperature = fit_temperature(scores, targets)
-    return Decision(round(temperature, 4), *(round(value, 3) for value in curve), REFERENCE)
+    slope, offset, growth = (round(value, 3) for value in curve)
+    return Decision(round(temperature, 4), slope, offset, growth, REFERENCE)
 
 
 def known_and_unknown(rng: np.random.RandomState, unseen: Array, rest: Array, size: int) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 __all__ = ["main"]
 
@@ -19,7 +20,8 @@ def main() -> None:
     from unseen.cli.app import app
     from unseen.errors import UnseenError
 
-    usage_errors = typer.BadParameter.__mro__[2]  # ClickException, wherever this version of Typer keeps it
+    # ClickException, wherever this version of Typer keeps it.
+    usage_errors: Any = typer.BadParameter.__mro__[2]
     try:
         # Not "standalone", which would word stopping and closed pipes its own way.
         code = app(prog_name="unseen", standalone_mode=False)
@@ -27,7 +29,6 @@ def main() -> None:
         print(f"unseen: {error}", file=sys.stderr)
         code = 2
     except typer.Abort:
-        print("unseen: stopped", file=sys.stderr)
         code = 130
     except SystemExit as stop:
         if not isinstance(stop.__context__, BrokenPipeError):
@@ -38,4 +39,6 @@ def main() -> None:
     except usage_errors as error:
         error.show()
         code = error.exit_code
+    if code == 130:
+        print("unseen: stopped", file=sys.stderr)
     sys.exit(code)

@@ -17,6 +17,7 @@ app = typer.Typer(
     help="Write, fill in and check the file that says what the classes are.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    epilog='Example: unseen vocabulary new "okapi, zebra, horse" > classes.yaml',
 )
 
 _HEADER = (

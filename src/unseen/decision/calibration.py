@@ -121,7 +121,8 @@ def known_evidence(scores: npt.ArrayLike, seen_scores: npt.ArrayLike | None = No
         missing = verbatim("none")
         remedy = "Pass the method's scores of its seen classes, class_scores(X)"
         raise InputError(message("Decision", "seen_scores", "given where reference is not 0", missing, remedy))
-    return best - reference * np.max(np.asarray(seen_scores, dtype=np.float64), axis=1)
+    less: Array = best - reference * np.max(np.asarray(seen_scores, dtype=np.float64), axis=1)
+    return less
 
 
 def fit_temperature(

@@ -1,6 +1,6 @@
 """Streaming: decoding and encoding on all cores, in order, in bounded memory.
 
-Each worker thread takes a small batch of items, decodes them and runs the network on one core. Both steps release
+Each worker thread takes some items, decodes them and runs the network on one core, a small batch at a time. Both steps release
 the interpreter lock, so n workers keep n cores busy without a hand-over between decoders and encoders; and a
 network on one core wastes nothing on synchronising, which a network on all cores does at every layer.
 """
@@ -57,9 +57,11 @@ def encode_stream(
     batch_size: int,
     n_workers: int,
 ) -> Iterator[Batch]:
-    """Yield batches in the order of `items`; at most ``2 * n_workers`` batches are in memory.
+    """Yield batches in the order of `items`; at most ``2 * n_workers`` are in memory.
 
-    `items` is drawn from in the caller's thread only, and only as far ahead as that bound.
+    The first ones are small, so that a few items are shared among all workers and a slow source is answered soon;
+    they grow to ``3 * batch_size`` items, so that what is done once per batch is done seldom. The network sees at
+    most `batch_size` at a time. `items` is drawn from in the caller's thread only, only as far ahead as that bound.
     """
 
     def work(chunk: list[Item]) -> Batch:
@@ -75,15 +77,17 @@ def encode_stream(
             pixels.append(image)
             errors.append(error)
         usable = [image for image in pixels if image is not None]
-        vectors = encode(np.stack(usable)) if usable else np.zeros((0, 0), np.float32)
+        parts = [encode(np.stack(usable[i : i + batch_size])) for i in range(0, len(usable), batch_size)]
+        vectors = np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
         return Batch(chunk, vectors, pixels, errors)
 
     source = iter(items)
+    sizes = _sizes(batch_size, n_workers)
     waiting: deque[Future[Batch]] = deque()
     pool = ThreadPoolExecutor(n_workers, thread_name_prefix="unseen-encode")
     try:
         while True:
-            while len(waiting) < 2 * n_workers and (chunk := list(islice(source, batch_size))):
+            while len(waiting) < 2 * n_workers and (chunk := list(islice(source, next(sizes)))):
                 waiting.append(pool.submit(work, chunk))
             if not waiting:
                 return
@@ -91,3 +95,12 @@ def encode_stream(
     finally:
         # Also reached when the consumer stops early or is interrupted: drop what has not begun.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _sizes(batch_size: int, n_workers: int) -> Iterator[int]:
+    """Yield how many items each batch takes: small ones first, one round of each size for all workers."""
+    size = max(1, batch_size // 4)
+    while True:
+        for _ in range(n_workers):
+            yield size
+        size = min(2 * size, 3 * batch_size)

@@ -290,5 +290,5 @@ class ReportBuilder:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise InputError(
-                message("report", "the report", "writable", str(path), f"The system says: {reason}")
+                message("report", f"the report {str(path)!r}", "writable", verbatim(reason), "Choose another place")
             ) from None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from unseen._version import __version__
 from unseen.encoders.prompts import vocabulary_prototypes
 from unseen.errors import InputError, ItemError
 from unseen.inputs.sources import iter_images
 from unseen.inputs.texts import iter_texts
+from unseen.prototypes import Prototypes
 from unseen.results import Predictions
 from unseen.validation import check_number, message
 
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from unseen.prototypes import Prototypes
     from unseen.recognizer import Recognizer
     from unseen.vocabulary import Vocabulary
 
@@ -123,8 +125,7 @@ class _Judge:
         self.strict = strict
         self.head = recognizer.head(modality)
         self.prototypes: Prototypes = vocabulary_prototypes(recognizer.encoder, vocabulary, modality=modality)
-        self._score = self.head.method.scorer(self.prototypes)
-        self._score_seen = self.head.method.scorer() if self.head.decision.reference else None
+        self._score = self.head.method.scorer(self._columns())
         self.settings = {
             "unseen": __version__,
             "model": recognizer.encoder.name,
@@ -135,6 +136,21 @@ class _Judge:
             "temperature": self.head.decision.temperature,
             "unknown_below": unknown_below,
         }
+
+    def _columns(self) -> Prototypes:
+        """Return the vocabulary's prototypes, with the seen classes' behind them where the decision needs those."""
+        if not self.head.decision.reference:
+            return self.prototypes
+        vectors = np.concatenate([self.prototypes.vectors, self.head.method.seen_prototypes_.vectors])
+        return Prototypes([str(i) for i in range(len(vectors))], vectors)
+
+    def _scores(self, vectors: npt.NDArray[np.float32]) -> tuple[Array, Array | None]:
+        """Return the scores of the vocabulary's classes, and those of the seen classes or None."""
+        # One thread: the other cores are decoding and encoding, and BLAS threads that wait take them away.
+        with _blas().limit(limits=1, user_api="blas"):
+            scores = self._score(vectors)
+        n = self.prototypes.n_classes
+        return scores[:, :n], scores[:, n:] if scores.shape[1] > n else None
 
     def answer(
         self, names: Sequence[str], vectors: npt.NDArray[np.float32], previews: Sequence[Any], errors: list[str | None]
@@ -150,9 +166,8 @@ class _Judge:
         probabilities = np.zeros((len(names), k), np.float32)
         known = np.zeros(len(names), np.float32)
         if len(usable):
-            scores = self._score(vectors)
+            scores, seen_scores = self._scores(vectors)
             top[usable] = best = top_classes(scores, k)
-            seen_scores = self._score_seen(vectors) if self._score_seen else None
             known[usable] = self.head.decision.known(scores, seen_scores)
             if self.prototypes.n_classes == 1:
                 # Among one class the answer is certain; what people ask then is whether the item is of it at all.
@@ -170,6 +185,12 @@ class _Judge:
             names, self.prototypes.names, top, probabilities, known, unknown, errors, self.settings
         )
         return Answer(predictions, previews, rows)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return the controller of BLAS threads; finding the libraries takes too long to do it for every batch."""
+    return ThreadpoolController()
 
 
 def top_classes(scores: Array, k: int) -> npt.NDArray[np.intp]:

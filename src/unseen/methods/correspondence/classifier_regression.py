@@ -206,7 +206,8 @@ class ClassifierRegression(Method):
     def _scorer(self, P: Array) -> Callable[[Array], Array]:
         coef = np.asarray(self.coef_, dtype=np.float64)
         dual = np.asarray(self.dual_, dtype=np.float64)
-        centred = coef - coef.mean(axis=0)
+        intercept = np.asarray(self.intercept_, dtype=np.float64)
+        mean = coef.mean(axis=0)
         anchors = unit_rows(self.seen_prototypes_.vectors.astype(np.float64))
         relation = self.relation
 
@@ -216,7 +217,8 @@ class ClassifierRegression(Method):
         kept = classifiers(P) if len(P) <= _BLOCK else None
 
         def score(X: Array) -> Array:
-            mixture = softmax(X @ coef.T + self.intercept_, axis=1) @ centred
+            # Probabilities sum to one, so that centring the mixture is centring each classifier.
+            mixture = softmax(X @ coef.T + intercept, axis=1) @ coef - mean
             query = (1 - relation) * unit_rows(X) + relation * unit_rows(mixture)
             if kept is not None:
                 return np.asarray(query @ kept.T)
