@@ -30,6 +30,7 @@ import build_default_model  # noqa: E402
 import unseen  # noqa: E402
 from unseen.decision.calibration import known_evidence  # noqa: E402
 from unseen.encoders.prompts import vocabulary_prototypes  # noqa: E402
+from unseen.methods.relationship.conse import ConSE  # noqa: E402
 from unseen.metrics import expected_calibration_error, per_class_top_k  # noqa: E402
 
 Array = np.ndarray[Any, Any]
@@ -70,6 +71,47 @@ def withheld_rows(withheld: Withheld, fit: Any, texts: dict[str, Any], n_draws: 
                     hits.append(per_class_top_k(np.arange(100), scores))
                 found.setdefault(f"mixed 100-way, {name}", []).append(float(np.mean(hits)))
         rows += [f"| {pool} | {name} | {np.mean(v):.3f} ± {np.std(v):.3f} |" for name, v in found.items()]
+    return rows
+
+
+def ablation_rows(withheld: Withheld, encoder: Any, weights: Array, classes: list[Any], texts: Any) -> list[str]:
+    """Return table rows: what each part of the bridge is worth, on development classes (3 draws)."""
+    kinds = list(classes[0].views())
+    variants: dict[str, dict[str, Any]] = {
+        "complete": {},
+        "learning from names only": {"leave_out": [kind for kind in kinds if kind != "name"]},
+        **{f"without the view '{kind}'": {"leave_out": [kind]} for kind in kinds},
+        "no mixture of seen classes in the query (relation 0)": {"relation": 0.0},
+        "only the mixture (relation 1)": {"relation": 1.0},
+        "wide kernel, nearly linear (gamma 0.25)": {"gamma": 0.25},
+        "narrow kernel (gamma 4)": {"gamma": 4.0},
+        "penalty a tenth (alpha 0.03)": {"alpha": 0.03},
+        "penalty tenfold (alpha 3)": {"alpha": 3.0},
+        "*ConSE alone, on the same classifier*": {"method": "conse"},
+    }
+    rows = []
+    for label, options in variants.items():
+        found: dict[str, list[float]] = {}
+        other = options.pop("method", None)
+        for unseen_classes, seen, rest in withheld.draws("development", n_draws=3):
+            method: Any = fit_bridge(encoder, weights, classes, seen, **options)
+            if other == "conse":
+                names, known = np.array(method.seen_prototypes_.names), method
+                method = ConSE().fit(weights[seen[:2]], names[:2], prototypes=known.seen_prototypes_)
+                # The classifier is the network's own: put it in the place of the one that was fitted.
+                method.coef_, method.intercept_ = known.coef_, known.intercept_
+                method.seen_prototypes_ = known.seen_prototypes_
+            for name in ("names", "names + descriptions"):
+                S = method.class_scores(withheld.photos(unseen_classes), prototypes=pick(texts[name], unseen_classes))
+                found.setdefault(f"200-way, {name}", []).append(per_class_top_k(np.arange(200), S))
+                rng, hits = np.random.RandomState(0), []
+                for _ in range(5):
+                    chosen = np.concatenate([rng.permutation(unseen_classes)[:50], rng.permutation(rest)[:50]])
+                    S = method.class_scores(withheld.photos(chosen), prototypes=pick(texts[name], chosen))
+                    hits.append(per_class_top_k(np.arange(100), S))
+                found.setdefault(f"mixed, {name}", []).append(float(np.mean(hits)))
+        order = ("200-way, names", "200-way, names + descriptions", "mixed, names", "mixed, names + descriptions")
+        rows.append(f"| {label} | " + " | ".join(f"{np.mean(found[key]):.3f}" for key in order) + " |")
     return rows
 
 
@@ -202,6 +244,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the data pack ($UNSEEN_DATA)")
     parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--ablate", action="store_true", help="measure what each part is worth, and nothing else")
     parser.add_argument("--skip", nargs="*", default=[], help="sections to leave out: withheld caltech texts")
     arguments = parser.parse_args()
     recognizer = unseen.Recognizer.load()
@@ -220,6 +263,11 @@ def main() -> None:
         def fit(seen: Array) -> Any:
             return fit_bridge(encoder, weights, classes, seen)
 
+        if arguments.ablate:
+            print("| bridge | 200-way, names | 200-way, descriptions | mixed, names | mixed, descriptions |")
+            print("|---|---|---|---|---|")
+            print("\n".join(ablation_rows(withheld, encoder, weights, classes, texts)))
+            return
         print("| classes drawn from | texts | top-1 |\n|---|---|---|")
         print("\n".join(withheld_rows(withheld, fit, texts, arguments.draws)))
         print("\n| texts | classes | accuracy | mean confidence | ECE |\n|---|---|---|---|---|")

@@ -165,6 +165,15 @@ def scan_bomb_jpeg() -> bytes:
     return data[:last] + data[last:-2] * 300 + data[-2:]
 
 
+def hidden_scan_bomb_jpeg() -> bytes:
+    """The same, with a comment behind the first scan that holds what looks like the file's end."""
+    data = scan_bomb_jpeg()
+    position = data.index(b"\xff\xda") + 2
+    while data[position] != 0xFF or data[position + 1] == 0:
+        position += 1
+    return data[:position] + b"\xff\xfe\0\4\xff\xd9" + data[position:]
+
+
 def _tiff_float(values: npt.NDArray[np.floating[Any]]) -> bytes:
     return encode(Image.fromarray(values.astype(np.float32)), "TIFF")
 
@@ -224,6 +233,7 @@ def _files() -> list[tuple[str, bytes, str, str, str | None]]:
         ("pixel_bomb.png", pixel_bomb_png(), "too large", "declares 10 gigapixels", None),
         ("pixel_bomb.jpg", pixel_bomb_jpeg(), "too large", "declares 4 gigapixels", None),
         ("scan_bomb.jpg", scan_bomb_jpeg(), "more than 100 scans", "progressive bomb", None),
+        ("hidden_bomb.jpg", hidden_scan_bomb_jpeg(), "more than 100 scans", "its end seems to come early", None),
         ("animated.png", encode(base, "PNG", save_all=True, append_images=frames[1:]), ok, "APNG", colour),
         ("animated.gif", encode(base, "GIF", save_all=True, append_images=frames[1:]), ok, "first frame", colour),
         ("animated.webp", encode(base, "WEBP", save_all=True, append_images=frames[1:], lossless=True), ok, "", colour),

@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT / "tools" / "default_model"))
 import imagenet_texts  # noqa: E402
 import numpy as np  # noqa: E402
 import towers  # noqa: E402
+import verify  # noqa: E402
 from bridge import Withheld, compact, fit_bridge, fit_image_decision, fit_text_decision, user_prototypes  # noqa: E402
 from wordnet import WordNet, write_lexicon  # noqa: E402
 
@@ -51,6 +52,7 @@ def build(out: Path, data: Path, wordnet_folder: Path) -> None:
     write_lexicon(wordnet, encoder_folder / "lexicon.tsv.gz")
 
     encoder = OnnxEncoder(encoder_folder)
+    verify.verify(encoder, data)
     weights, _ = towers.imagenet_classifier()
     classes = imagenet_texts.read_classes(wordnet)
     everything = np.arange(len(classes))

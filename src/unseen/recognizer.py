@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from unseen.errors import InputError, ModelError
+from unseen.errors import InputError, ModelError, UnknownNameError
 from unseen.registry import ENCODERS
 from unseen.validation import message, nearest
 
@@ -106,8 +106,11 @@ class Recognizer:
             )
         card = _read_card(folder)
         name = card.get("encoder")
-        encoder = ENCODERS.get(name)() if isinstance(name, str) else OnnxEncoder(folder / "encoder")
-        return cls(encoder, heads=_load_heads(folder, card))
+        encoder = _registered_encoder(folder, name) if isinstance(name, str) else OnnxEncoder(folder / "encoder")
+        heads = _load_heads(folder, card)
+        for kind, head in heads.items():
+            _try_out(head, kind, encoder, folder / f"{kind}.safetensors")
+        return cls(encoder, heads=heads)
 
     def save(self, folder: str | Path) -> None:
         """Write the recogniser into a folder that `load` reads.
@@ -124,19 +127,22 @@ class Recognizer:
         import shutil
 
         from unseen.encoders.onnx import OnnxEncoder
-        from unseen.methods.state import save_method
+        from unseen.methods.state import registered_name, save_method
 
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(message("Recognizer", "folder", "empty or new", str(folder), "Choose another folder"))
         name = next((name for name in ENCODERS if ENCODERS.get(name) is type(self.encoder)), None)
-        if name is None:
-            if not isinstance(self.encoder, OnnxEncoder):
-                raise ModelError(
-                    f"Recognizer: {type(self.encoder).__name__} must be a registered encoder to be saved; it is not. "
-                    "Add an entry point to 'unseen.encoders'."
-                )
+        if name is None and not isinstance(self.encoder, OnnxEncoder):
+            raise ModelError(
+                f"Recognizer: {type(self.encoder).__name__} must be a registered encoder to be saved; it is not. "
+                "Add an entry point to 'unseen.encoders'."
+            )
+        for head in self.heads.values():
+            registered_name(head.method)
+        # Nothing is written before it is clear that every class will be found again.
+        folder.mkdir(parents=True, exist_ok=True)
+        if name is None and isinstance(self.encoder, OnnxEncoder):
             shutil.copytree(self.encoder.folder, folder / "encoder")
         for kind, head in self.heads.items():
             save_method(head.method, folder / f"{kind}.safetensors")
@@ -294,12 +300,22 @@ def _read_card(folder: Path) -> dict[str, Any]:
         raise ModelError(f"Recognizer: {path} cannot be read: {error}.") from None
     if not isinstance(card, dict) or card.get("format") != _FORMAT or card.get("version") != _VERSION:
         raise ModelError(f"Recognizer: {path} must be of format {_FORMAT!r}, version {_VERSION}. Update unseen.")
+    if not isinstance(card.get("encoder"), str | None):
+        raise ModelError(f"Recognizer: {path}: encoder must be a name or null. Save it again.")
     heads = card.get("heads")
     if not isinstance(heads, dict) or not heads or not set(heads) <= {"image", "text"}:
         raise ModelError(f"Recognizer: {path}: heads must be of 'image' and 'text'; got {heads!r}. Save it again.")
     if not all(isinstance(head, dict) and isinstance(head.get("decision"), dict) for head in heads.values()):
         raise ModelError(f"Recognizer: {path}: every head must have a decision. Save it again.")
     return card
+
+
+def _registered_encoder(folder: Path, name: str) -> Encoder:
+    try:
+        encoder: Encoder = ENCODERS.get(name)()
+    except UnknownNameError as error:
+        raise ModelError(f"Recognizer: {folder} needs an encoder that is not installed. {error}") from None
+    return encoder
 
 
 def _load_heads(folder: Path, card: dict[str, Any]) -> dict[str, Head]:
@@ -310,6 +326,26 @@ def _load_heads(folder: Path, card: dict[str, Any]) -> dict[str, Head]:
         kind: Head(load_method(folder / f"{kind}.safetensors"), Decision.from_dict(head["decision"]))
         for kind, head in card["heads"].items()
     }
+
+
+def _try_out(head: Head, kind: str, encoder: Encoder, path: Path) -> None:
+    """Score one made-up vector for one made-up class: what a damaged file holds surfaces here, not in a run."""
+    import numpy as np
+
+    from unseen.prototypes import Prototypes
+
+    dims = {"image": encoder.image_dim, "text": encoder.text_dim}
+    try:
+        prototype = Prototypes(["any"], np.ones((1, encoder.text_dim or 0)))
+        scores = head.method.class_scores(np.ones((1, dims[kind] or 0)), prototypes=prototype)
+        seen = head.method.seen_prototypes_.n_dimensions if head.decision.reference else encoder.text_dim
+        if seen != encoder.text_dim:
+            raise ValueError(f"its seen prototypes have {seen} dimensions, not {encoder.text_dim}")
+        if scores.shape != (1, 1) or not np.isfinite(scores).all():
+            raise ValueError(f"its score is {scores!r}")
+    except Exception as error:  # noqa: BLE001  whatever arrays of wrong shapes and odd parameters lead to
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"Recognizer: {path} does not fit the encoder: {reason}. Save the model again.") from None
 
 
 def _fitted_digest(method: Method) -> bytes:

@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unicodedata import category
 
 import numpy as np
 
 from unseen.errors import InputError
-from unseen.validation import message, verbatim
+from unseen.validation import message, one_line, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +21,6 @@ __all__ = ["COLUMNS", "Evidence", "Explanation", "Predictions"]
 
 #: The columns of every output, in order.
 COLUMNS = ("item", "rank", "name", "probability", "unknown", "error")
-
-#: Unicode categories of controls, line and paragraph separators, and halves of surrogate pairs.
-_BREAKING = ("Cc", "Zl", "Zp", "Cs")
 
 
 @dataclass(frozen=True)
@@ -56,10 +52,10 @@ class Explanation:
     evidence: tuple[Evidence, ...]
 
     def __str__(self) -> str:
-        lines = [f"{self.item}: {self.name}"]
+        lines = [one_line(f"{self.item}: {self.name}")]
         for part in self.evidence:
             weight = f"{part.weight:.0%}" if part.kind == "seen class" else f"{part.weight:+.2f}"
-            lines.append(f"  {part.kind:<12} {weight:>6}  {part.text}")
+            lines.append(f"  {part.kind:<12} {weight:>6}  {one_line(part.text)}")
         return "\n".join(lines)
 
 
@@ -280,7 +276,9 @@ class Predictions:
         return format_table(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{_escape(format_table(self))}</pre>"
+        from html import escape
+
+        return f"<pre>{escape(format_table(self))}</pre>"
 
 
 def format_table(predictions: Predictions, limit: int = 20, total: int | None = None) -> str:
@@ -303,27 +301,15 @@ def _array(key: str, values: npt.ArrayLike, dtype: type[np.generic]) -> npt.NDAr
         raise InputError(message("Predictions", key, expected, values, "Give every item one answer")) from None
 
 
-def _one_line(text: str) -> str:
-    """Return `text` with whatever would break a line, or steer a terminal, spelled out."""
-    # Not isprintable(): the joiners that Persian and Hindi are written with count as unprintable.
-    return "".join(c.encode("unicode_escape").decode() if category(c) in _BREAKING else c for c in text)
-
-
 def _table_row(predictions: Predictions, i: int) -> tuple[str, str, str, str]:
-    item = _one_line(predictions.items[i])
+    item = one_line(predictions.items[i])
     item = item if len(item) <= 48 else "…" + item[-47:]
     if (error := predictions.errors[i]) is not None:
-        return item, "skipped", "", _one_line(error)
+        return item, "skipped", "", one_line(error)
     ranked = [
-        (_one_line(predictions.names[position]), f"{probability:.0%}")
+        (one_line(predictions.names[position]), f"{probability:.0%}")
         for position, probability in zip(predictions.top[i], predictions.probabilities[i], strict=True)
     ]
     if predictions.unknown[i]:
         return item, "unknown", "", "perhaps " + ", ".join(f"{name} {share}" for name, share in ranked[:3])
     return item, ranked[0][0], ranked[0][1], ", ".join(f"{name} {share}" for name, share in ranked[1:3])
-
-
-def _escape(text: str) -> str:
-    from html import escape
-
-    return escape(text)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
+import math
+import sys
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 from unseen.errors import InputError, MissingExtraError
 
@@ -18,14 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-__all__ = ["check_number", "import_extra", "message", "nearest", "shorten"]
+__all__ = ["REORDERING", "check_number", "import_extra", "message", "nearest", "one_line", "shorten", "verbatim"]
 
-E = TypeVar("E", bound=InputError)
+#: Characters that reorder the text around them: a file called "cod<U+202E>gpj.exe" would show as "codexe.jpg".
+REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+#: Unicode categories of controls, halves of surrogate pairs, line and paragraph separators.
+_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def shorten(value: object, limit: int = 80) -> str:
     """Return ``repr(value)`` on one line, cut to at most `limit` characters."""
-    if isinstance(value, np.ndarray):
+    # Whoever hands in an array has imported numpy; nobody else should wait for it.
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     text = " ".join((value if isinstance(value, _Verbatim) else repr(value)).split("\n"))
     return text if len(text) <= limit else text[: limit - 1] + "…"
@@ -35,6 +42,20 @@ class _Verbatim(str):
     """A description of a value that is to be printed as it is, without quotes."""
 
     __slots__ = ()
+
+
+def one_line(text: str) -> str:
+    r"""Return `text` with whatever would break a line, steer a terminal or reorder its neighbours spelled out.
+
+    Examples
+    --------
+    >>> one_line("cod\u202egpj.exe")
+    'cod\\u202egpj.exe'
+    """
+    # Not isprintable(): the joiners that Persian and Hindi are written with count as unprintable.
+    return "".join(
+        c.encode("unicode_escape").decode("ascii") if c in REORDERING or category(c) in _BREAKING else c for c in text
+    )
 
 
 def message(owner: str, argument: str, expected: str, value: object, remedy: str) -> str:
@@ -87,7 +108,8 @@ def check_number(
     low_open : bool
         Whether `low` itself is outside.
     """
-    endless = isinstance(value, float | np.floating) and not np.isfinite(value)
+    number = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
+    endless = isinstance(value, Real) and (value != value or value in (math.inf, -math.inf))
     kind = "a whole number" if integer else "a finite number" if endless else "a number"
     bounds = []
     if low is not None:
@@ -95,8 +117,7 @@ def check_number(
     if high is not None:
         bounds.append(f"at most {high:g}")
     expected = " ".join([kind, " and ".join(bounds)]).strip()
-    allowed = (int, np.integer) if integer else (int, float, np.integer, np.floating)
-    ok = isinstance(value, allowed) and not isinstance(value, bool | np.bool_) and not endless
+    ok = number and not endless
     if ok and low is not None:
         ok = value > low if low_open else value >= low
     if ok and high is not None:

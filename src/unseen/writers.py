@@ -7,8 +7,10 @@ the end and left for inspection when the run is stopped.
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from unseen.errors import InputError
@@ -16,13 +18,13 @@ from unseen.results import COLUMNS
 from unseen.validation import message, verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
     from unseen.results import Predictions
 
-__all__ = ["FORMATS", "Writer", "arrow_table", "format_of", "open_writer"]
+__all__ = ["FORMATS", "Writer", "arrow_table", "check_writable", "format_of", "open_writer", "partial_of", "unwritable"]
 
 #: Suffix to format.
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
@@ -43,6 +45,35 @@ def format_of(path: Path) -> str:
         raise InputError(
             message("writers", "the output file's suffix", f"one of {known}", path.name, "Rename the output file")
         ) from None
+
+
+def partial_of(path: Path) -> Path:
+    """Return where a file is written until it is complete."""
+    return path.with_name(path.name + ".partial")
+
+
+def unwritable(owner: str, what: str, path: Path, error: OSError) -> InputError:
+    """Word the system's refusal to write a file."""
+    # By number: pyarrow's own wording repeats the path and guesses at the cause.
+    reason = verbatim(os.strerror(error.errno) if error.errno else type(error).__name__)
+    return InputError(message(owner, f"{what} {str(path)!r}", "writable", reason, "Choose another place"))
+
+
+def check_writable(owner: str, what: str, path: Path) -> None:
+    """Raise when a file cannot be written later: what takes an hour to make should not fail at its end.
+
+    Raises
+    ------
+    InputError
+        With the system's reason.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "")
+        partial_of(path).open("ab").close()
+        partial_of(path).unlink()
+    except OSError as error:
+        raise unwritable(owner, what, path, error) from None
 
 
 def open_writer(path: Path, *, kind: str | None = None) -> Writer:
@@ -66,32 +97,37 @@ class Writer:
     Raises
     ------
     InputError
-        When the file cannot be created.
+        When the file cannot be created, or not be written any further (a full disk).
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._partial = path.with_name(path.name + ".partial")
-        try:
+        self._partial = partial_of(path)
+        with self._told():
             if path.is_dir():
-                raise IsADirectoryError(21, "Is a directory")
+                raise IsADirectoryError(errno.EISDIR, "")
             self._open()
-        except OSError as error:
-            # By number: pyarrow's own wording repeats the path and guesses at the cause.
-            reason = verbatim(os.strerror(error.errno) if error.errno else type(error).__name__)
-            raise InputError(
-                message("writers", f"the output file {str(path)!r}", "writable", reason, "Choose another place")
-            ) from None
 
     def _open(self) -> None:
+        raise NotImplementedError  # pragma: no cover
+
+    def _write(self, predictions: Predictions) -> None:
         raise NotImplementedError  # pragma: no cover
 
     def _close(self) -> None:
         raise NotImplementedError  # pragma: no cover
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise unwritable("writers", "the output file", self.path, error) from None
+
     def write(self, predictions: Predictions) -> None:
         """Append the rows of `predictions`."""
-        raise NotImplementedError  # pragma: no cover
+        with self._told():
+            self._write(predictions)
 
     def __enter__(self) -> Self:
         return self
@@ -99,8 +135,12 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
-        if kind is None:
+        if kind is not None:
+            with suppress(OSError):  # what stopped the run is the news, not that the file could not be closed then
+                self._close()
+            return
+        with self._told():
+            self._close()
             self._partial.replace(self.path)
 
 
@@ -137,8 +177,7 @@ class CSVWriter(_TextWriter):
         self._rows = csv.writer(_UnixLines(self._file), lineterminator="\r\n")
         self._rows.writerow(COLUMNS)
 
-    def write(self, predictions: Predictions) -> None:
-        """Append the rows of `predictions`."""
+    def _write(self, predictions: Predictions) -> None:
         for row in predictions.iter_rows():
             self._rows.writerow(str(value).lower() if isinstance(value, bool) else value for value in row.values())
 
@@ -146,8 +185,7 @@ class CSVWriter(_TextWriter):
 class JSONLinesWriter(_TextWriter):
     """One JSON object per line."""
 
-    def write(self, predictions: Predictions) -> None:
-        """Append the rows of `predictions`."""
+    def _write(self, predictions: Predictions) -> None:
         self._file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in predictions.iter_rows())
 
 
@@ -162,8 +200,7 @@ class ParquetWriter(Writer):
         self._writer = pq.ParquetWriter(self._partial, arrow_schema())
         self._rows: list[dict[str, Any]] = []
 
-    def write(self, predictions: Predictions) -> None:
-        """Append the rows of `predictions`."""
+    def _write(self, predictions: Predictions) -> None:
         self._rows.extend(predictions.iter_rows())
         if len(self._rows) >= self._ROWS_PER_GROUP:
             self._flush()

@@ -91,6 +91,19 @@ def test_a_damaged_file_is_replaced() -> None:
     assert third.asked == []
 
 
+def test_a_damaged_file_takes_its_log_along_and_never_raises() -> None:
+    path = cache_file()
+    assert path is not None
+    path.parent.mkdir(parents=True)
+    logs = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")]
+    for file in (path, *logs):
+        file.write_bytes(b"this is no database at all, but long enough to look like a file" * 50)
+    cache._leave_out("read", sqlite3.DatabaseError("file is not a database"))
+    assert not any(file.exists() for file in (path, *logs))
+    path.mkdir()  # cannot be unlinked
+    cache._leave_out("read", sqlite3.DatabaseError("file is not a database"))
+
+
 @pytest.mark.parametrize("blob", [b"", b"123", np.array([np.nan, 1], "<f4").tobytes(), np.zeros(3, "<f4").tobytes()])
 def test_a_damaged_vector_is_encoded_anew(blob: bytes) -> None:
     encode_texts_cached(Counting(), ["zebra"])

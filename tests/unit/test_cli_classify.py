@@ -107,6 +107,7 @@ def test_an_unusable_photo_is_reported_and_strict_ends_with_1(run: Run, tmp_path
     [
         (["-c", CLASSES], "give either photos"),
         (["photos", "--text", "q.txt", "-c", CLASSES], "give either photos"),
+        (["photos", "--column", "a", "-c", CLASSES], "--column needs --text FILE: photos have no columns"),
         (["nowhere", "-c", CLASSES], "source must be a path that exists; got 'nowhere'"),
         (["photos", "-c", "nowhere.yaml"], "nowhere.yaml"),
         (["photos", "-c", "cat, cat"], "cat"),
@@ -125,6 +126,22 @@ def test_mistakes_are_told_in_one_line(run: Run, args: list[str], match: str) ->
     assert match in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_of_any_encoding_will_do(run: Run, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    # The test reads what comes back in its own encoding, in which ASCII is ASCII.
+    names = "cat, \N{CAT}" if encoding != "utf-8" else "cat, chat"
+    rows = [json.loads(line) for line in run("classify", "photos/cat.jpg", "-c", names, "--json").stdout.splitlines()]
+    assert ", ".join(sorted(row["name"] for row in rows)) == names
+    assert "cat.jpg" in run("classify", "photos/cat.jpg", "-c", names).stdout
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_work(run: Run, tmp_path: Path) -> None:
+    done = run("classify", "photos", "-c", CLASSES, "-o", "out.csv", "--report", "nowhere/r.html", code=2)
+    assert "the report 'nowhere/r.html' must be writable; got No such file or directory" in done.stderr
+    assert not (tmp_path / "out.csv").exists()
 
 
 @pytest.mark.parametrize("args", [["--top-k", "0"], ["--unknown-below", "2"], ["--no-such-option"]])

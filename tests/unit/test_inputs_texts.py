@@ -391,3 +391,22 @@ def test_parquet_strings_that_are_no_unicode_are_rows(tmp_path: Path) -> None:
     )
     pq.write_table(pa.table({"text": strings}), path)
     assert rows(path) == [("1", "one"), ("2", "is not UTF-8")]
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "after"),
+    [
+        ('1,a\n2,"open\n3,c\n4,d\n', "3", []),
+        ('1,a\n2,"open\n3,c\n4,"d"\n5,e\n', "3", []),
+        ('1,a\n2,"open\n', "3", []),
+        ('1,a\n2,"5" disk\n3,c\n', "3", [("4", "c")]),
+    ],
+)
+def test_a_stray_quote_never_makes_one_text_of_several_rows(
+    tmp_path: Path, body: str, line: str, after: list[tuple[str, str]]
+) -> None:
+    got = rows(write(tmp_path / "a.csv", "id,text\n" + body))
+    assert got[0] == ("2", "a")
+    assert got[1][0] == line
+    assert re.match(r"is not closed by a quote \(|is no CSV: ", str(got[1][1]))
+    assert got[2:] == after

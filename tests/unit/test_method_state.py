@@ -89,6 +89,7 @@ def write(path: Path, tensors: dict[str, Any] | None = None, **changes: Any) -> 
         (None, {"values": {"fit": {"value": 1}}}, "attribute 'fit' is not one that a fit sets"),
         (None, {"values": {"__class__": {"value": 1}}}, "attribute '__class__' is not one that a fit sets"),
         ({"predict": np.zeros(1)}, {}, "attribute 'predict' is not one that a fit sets"),
+        ({"coef_": np.full((1, 1), np.nan)}, {}, "coef_ holds NaN or infinity"),
         (None, {"values": {"p_": {"prototypes": ["a"]}}}, "is no method that unseen saved"),
     ],
 )

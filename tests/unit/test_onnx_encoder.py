@@ -65,12 +65,43 @@ def test_a_card_that_is_no_json(folder: Path, content: str) -> None:
         (lambda card: card["image"].update(file="../image.onnx"), "image.file must be a plain file name"),
         (lambda card: card["text"].update(tokenizer="/etc/passwd"), "text.tokenizer must be a plain file name"),
         (lambda card: card["image"].update(file="other.onnx"), r"must hold other.onnx; it is missing"),
+        (lambda card: card["image"].update(size=True), "image.size must be a int"),
+        (lambda card: card["image"].update(size=0), "image.size must be from 1 to 4096"),
+        (lambda card: card["image"].update(size=100_000), "image.size must be from 1 to 4096"),
+        (lambda card: card["image"]["resize"].pop("mode"), "image.resize.mode must be one of center_crop, squash, pad"),
+        (lambda card: card["image"]["resize"].update(resample=[1]), "image.resize.resample must be one of nearest"),
+        (lambda card: card["image"]["resize"].update(crop_fraction=2), "crop_fraction must be above 0 and at most 1"),
+        (lambda card: card["text"].update(max_length=-1), "text.max_length must be from 1 to 65536"),
+        (lambda card: card["text"].update(input_names=["ids"]), "text.input_names must be two names"),
+        (lambda card: card["text"].update(input_names=[1, 2]), "text.input_names must be two names"),
+        (lambda card: card.update(templates="{name}"), "templates must be a list of texts with {name}"),
+        (lambda card: card.update(templates=[]), "templates must be a list of texts with {name}"),
+        (lambda card: (card.pop("image"), card.pop("text")), "the card must be about images, texts or both"),
     ],
 )
 def test_a_card_that_does_not_fit(folder: Path, change: Callable[[dict[str, Any]], Any], match: str) -> None:
     edit(folder, change)
     with pytest.raises(ModelError, match=match):
         OnnxEncoder(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda card: card["image"].update(dim=7), r"image.onnx in .* must give finite vectors of shape \(1, 7\)"),
+        (lambda card: card["text"].update(dim=7), r"text.onnx in .* must give finite vectors of shape \(1, 7\)"),
+        (lambda card: card["image"].update(size=100), r"image.onnx in .* does not fit its card: .*dimensions"),
+        (lambda card: card["image"].update(input_name="x"), r"image.onnx in .* does not fit its card"),
+        (lambda card: card["text"].update(output_name="x"), r"text.onnx in .* does not fit its card: .*output name"),
+    ],
+)
+def test_a_network_that_does_not_fit_its_card(
+    folder: Path, change: Callable[[dict[str, Any]], Any], match: str
+) -> None:
+    edit(folder, change)
+    encoder = OnnxEncoder(folder)
+    with pytest.raises(ModelError, match=match):
+        _ = encoder.encode_images(np.zeros((8, 8, 3), np.uint8)) if match[0] == "i" else encoder.encode_texts(["a"])
 
 
 @pytest.mark.parametrize("name", ["image.onnx", "text.onnx"])

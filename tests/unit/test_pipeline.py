@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +73,34 @@ def test_items_are_drawn_only_a_bounded_way_ahead() -> None:
         next(stream)
     assert drawn <= (10 + 2 * 2) * 3 * 4
     stream.close()  # type: ignore[attr-defined]
+
+
+def test_a_slow_source_does_not_hold_back_what_is_ready() -> None:
+    drawn = 0
+
+    def camera() -> Iterator[Item]:
+        nonlocal drawn
+        while True:
+            time.sleep(0.1)
+            drawn += 1
+            yield Item(str(drawn), b"1", None)
+
+    stream = encode_stream(camera(), prepare=prepare, encode=encode, batch_size=4, n_workers=8)
+    next(stream)
+    assert drawn < 8
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_a_photo_that_memory_cannot_hold_is_a_row() -> None:
+    def greedy(content: Any) -> npt.NDArray[np.uint8]:
+        if content == b"huge":
+            raise MemoryError
+        return prepare(content)
+
+    (batch,) = encode_stream(
+        [Item("a", b"1", None), Item("b", b"huge", None)], prepare=greedy, encode=encode, batch_size=8, n_workers=1
+    )
+    assert batch.errors == [None, "too large: not enough memory to prepare it"]
 
 
 def test_stopping_early_leaves_no_thread() -> None:

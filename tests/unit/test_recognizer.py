@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from unseen.recognizer import Head, Recognizer
 from unseen.tasks.classify import classify_images, classify_texts, top_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 VOCABULARY = unseen.Vocabulary.from_names(["cat", "coffee", "rocket"])
@@ -177,6 +178,14 @@ def test_an_encoder_nobody_registered_is_not_saved(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="Foreign must be a registered encoder to be saved; it is not"):
         Recognizer(Foreign(), heads={}).save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_place_that_is_taken(rec: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for taken in (tmp_path, tmp_path / "file"):
+        with pytest.raises(InputError, match=r"^Recognizer: folder must be empty or new; got .*Choose another folder"):
+            rec.save(taken)
 
 
 def test_an_unknown_model_is_told(tmp_path: Path) -> None:
@@ -194,6 +203,8 @@ def test_an_unknown_model_is_told(tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ("[]", "must be of format 'unseen-recognizer', version 1"),
         ({"version": 9}, "Update unseen"),
+        ({"encoder": ["x"]}, "encoder must be a name or null"),
+        ({"encoder": "defualt"}, "needs an encoder that is not installed. .* near: default"),
         ({"heads": {}}, "heads must be of 'image' and 'text'"),
         ({"heads": {"smell": {}}}, "heads must be of 'image' and 'text'"),
         ({"heads": {"text": {}}}, "every head must have a decision"),
@@ -207,6 +218,40 @@ def test_a_card_that_does_not_fit(tmp_path: Path, card: Any, match: str) -> None
     (tmp_path / "recognizer.json").write_text(card)
     with pytest.raises(ModelError, match=match):
         Recognizer.load(tmp_path)
+
+
+def strangers_model(folder: Path, change: Callable[[dict[str, Any], dict[str, Any]], Any]) -> Path:
+    """Write the default model into a folder, its image method's arrays and card changed."""
+    import safetensors
+    import safetensors.numpy
+
+    shutil.copytree(default_folder(), folder)
+    path = folder / "image.safetensors"
+    with safetensors.safe_open(str(path), "numpy") as file:
+        card = json.loads(file.metadata()["unseen"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+    change(tensors, card)
+    safetensors.numpy.save_file(tensors, str(path), metadata={"unseen": json.dumps(card)})
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, card: tensors.update(dual_=tensors["dual_"][:5].copy()),
+        lambda tensors, card: tensors.pop("coef_"),
+        lambda tensors, card: card["params"].update(gamma="x"),
+        lambda tensors, card: (card.update(method="cosine", params={}, values={}), tensors.clear()),
+    ],
+    ids=["shape", "missing", "parameter", "another method"],
+)
+def test_a_method_that_does_not_fit_is_refused_when_it_is_loaded(tmp_path: Path, change: Any) -> None:
+    with pytest.raises(ModelError, match=r"image.safetensors does not fit the encoder: .*Save the model again\."):
+        Recognizer.load(strangers_model(tmp_path / "model", change))
+
+
+def test_a_copy_of_the_default_model_loads(tmp_path: Path) -> None:
+    assert Recognizer.load(strangers_model(tmp_path / "model", lambda tensors, card: None)).heads
 
 
 @pytest.mark.parametrize(

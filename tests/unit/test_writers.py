@@ -14,7 +14,7 @@ import pytest
 from unseen import Predictions
 from unseen.errors import InputError
 from unseen.results import COLUMNS
-from unseen.writers import FORMATS, ParquetWriter, arrow_table, format_of, open_writer
+from unseen.writers import FORMATS, ParquetWriter, arrow_table, check_writable, format_of, open_writer
 
 SUFFIXES = list(FORMATS)
 
@@ -180,3 +180,27 @@ def test_arrow_table_of_nothing() -> None:
     table = arrow_table([])
     assert table.num_rows == 0
     assert tuple(table.column_names) == COLUMNS
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_disk_that_fills_up(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"out{suffix}"
+    (tmp_path / f"out{suffix}.partial").symlink_to("/dev/full")
+
+    def fill() -> None:
+        with open_writer(path) as writer:
+            writer.write(part(2000))
+
+    with pytest.raises(InputError, match=r"^writers: the output file '.*' must be writable; got No space left on"):
+        fill()
+    assert not path.exists()
+
+
+def test_what_can_be_written_later_is_known_now_and_leaves_nothing(tmp_path: Path) -> None:
+    check_writable("report", "the report", tmp_path / "r.html")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match=r"^report: the report '.*' must be writable; got No such file or directory\."):
+        check_writable("report", "the report", tmp_path / "missing" / "r.html")
+    with pytest.raises(InputError, match=r"must be writable; got Is a directory\."):
+        check_writable("report", "the report", tmp_path)

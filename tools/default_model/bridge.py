@@ -35,22 +35,29 @@ SIZES = (5, 20, 50, 100, 200)
 
 
 def fit_bridge(
-    encoder: Encoder, weights: Array, classes: Sequence[ClassTexts], positions: Array, **parameters: Any
+    encoder: Encoder,
+    weights: Array,
+    classes: Sequence[ClassTexts],
+    positions: Array,
+    *,
+    leave_out: Sequence[str] = (),
+    **parameters: Any,
 ) -> ClassifierRegression:
     """Fit the bridge on some of the classes: one classifier row and all texts of each.
 
     The prototype of a class is the mean over kinds of text of that kind's mean; each kind is a view of its own too.
+    `leave_out` names kinds to do without, for measuring what each is worth.
     """
     names = [classes[i].name for i in positions]
     views = [classes[i].views() for i in positions]
     by_kind: dict[str, Prototypes] = {}
-    for kind in views[0]:
+    for kind in (kind for kind in views[0] if kind not in leave_out):
         have = [j for j, view in enumerate(views) if view[kind]]
         texts = [text for j in have for text in views[j][kind]]
         starts = np.cumsum([0, *(len(views[j][kind]) for j in have)])[:-1]
         means = np.add.reduceat(encode_texts_cached(encoder, texts), starts, axis=0)
         by_kind[kind] = Prototypes([names[j] for j in have], unit_rows(means.astype(np.float64)))
-    total = np.zeros((len(names), by_kind["name"].n_dimensions))
+    total = np.zeros((len(names), encoder.text_dim or 0))
     position = {name: j for j, name in enumerate(names)}
     for prototypes in by_kind.values():
         total[[position[name] for name in prototypes.names]] += prototypes.vectors

@@ -18,8 +18,10 @@ def main() -> None:
     import typer
 
     from unseen.cli.app import app
+    from unseen.cli.streams import never_refuse
     from unseen.errors import UnseenError
 
+    never_refuse()
     # ClickException, wherever this version of Typer keeps it.
     usage_errors: Any = typer.BadParameter.__mro__[2]
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unseen.cli.progress import progress
+from unseen.cli.streams import print_json
 from unseen.errors import InputError
 
 if TYPE_CHECKING:
@@ -81,15 +81,14 @@ def classify(
         raise InputError("classify: --column needs --text FILE: photos have no columns. See --help.")
     from unseen.errors import ItemError
     from unseen.recognizer import Recognizer
-    from unseen.report import ReportBuilder
-    from unseen.report import format_of as report_format_of
+    from unseen.report import ReportBuilder, check_report
     from unseen.tasks.explain import Explainer
     from unseen.vocabulary import Vocabulary
     from unseen.writers import open_writer
 
     vocabulary = Vocabulary.parse(classes)
     if report:
-        report_format_of(report)  # a suffix nobody can write is told before the work, not after
+        check_report(report)
     recognizer = Recognizer.load(model)
     options: dict[str, Any] = {"top_k": top_k, "unknown_below": unknown_below, "strict": strict}
     answers, total = _answers(recognizer, vocabulary, paths or [], text, column, options)
@@ -144,10 +143,10 @@ class _JsonPrinter:
 
     def add(self, predictions: Predictions, explanations: Sequence[Explanation | None]) -> None:
         for line in predictions.iter_rows():
-            print(json.dumps(line, ensure_ascii=False))
+            print_json(line)
         for explanation in explanations:
             if explanation is not None:
-                print(json.dumps({"explanation": asdict(explanation)}, ensure_ascii=False))
+                print_json({"explanation": asdict(explanation)})
 
     def close(self, written: Sequence[Path]) -> None:
         sys.stdout.flush()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
+
+from unseen.cli.streams import print_json
 
 __all__ = ["methods", "models"]
 
@@ -59,13 +60,15 @@ def _summary(cls: type[Any]) -> str:
 def _print(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...] = ()) -> None:
     """Print all of the rows as JSON, or some columns as a table that fits a terminal."""
     if as_json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows, indent=2)
         return
     from rich.console import Console
     from rich.table import Table
 
     shown = columns or tuple(rows[0])
-    table = Table(*shown, box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for column in shown:
+        table.add_column(column, no_wrap=column == "name")  # the name is what people type: never cut it
     for row in rows:
         values = (row[column] for column in shown)
         table.add_row(*(", ".join(value) if isinstance(value, list) else str(value) for value in values))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unseen.cli.streams import print_json
+
 if TYPE_CHECKING:
     from unseen.prototypes import Prototypes
     from unseen.vocabulary import VocabularyReport
@@ -171,9 +173,7 @@ def check(
     prototypes = None if words_only else encode(vocabulary, model)
     report = check_vocabulary(vocabulary, prototypes, near=near, n_pairs=pairs)
     if json:
-        from json import dumps
-
-        typer.echo(dumps(report.to_dict(), ensure_ascii=False, indent=2))
+        print_json(report.to_dict(), indent=2)
     else:
         _show(report)
     if strict and report.warnings:

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,11 +72,16 @@ def _open() -> sqlite3.Connection | None:
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=5)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS texts (number INTEGER PRIMARY KEY, key BLOB UNIQUE NOT NULL, vector BLOB NOT NULL)"
-    )
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS texts "
+            "(number INTEGER PRIMARY KEY, key BLOB UNIQUE NOT NULL, vector BLOB NOT NULL)"
+        )
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -122,5 +127,7 @@ def _leave_out(what: str, error: Exception) -> None:
     path = cache_file()
     _log.info("text cache: could not %s %s (%s); going on without it", what, path, error)
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError) and path:
-        # Not a database any more: out of the way with it, so that the next run starts a fresh one.
-        path.unlink(missing_ok=True)
+        # Not a database any more: out of the way with it and its log, so that the next run starts a fresh one.
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            with suppress(OSError):
+                path.with_name(name).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ def default_folder() -> Path:
 
 
 class DefaultEncoder(OnnxEncoder):
-    """The two towers that are shipped with the package; they work offline and share no space.
+    """The model shipped with the package: photos and texts, offline, in English.
 
     Images become 1,280 numbers by EfficientNet-Lite2 (trained on ImageNet-1k), texts 384 numbers by
     all-MiniLM-L6-v2. See ``MODEL_CARD.md`` in ``unseen/models/default``.

@@ -7,6 +7,7 @@ the legs" tells it a lot. A class that has neither description nor attributes is
 from __future__ import annotations
 
 import gzip
+import zlib
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,9 @@ class Lexicon:
         """
         key = " ".join(name.lower().replace("_", " ").split())
         candidates = [key, key.replace(" ", "-"), key.replace("-", " ")]
-        candidates += [key.removesuffix("s"), key.removesuffix("es"), key.removesuffix("ies") + "y"]
+        candidates += [key.removesuffix("s"), key.removesuffix("es")]
+        if key.endswith("ies"):
+            candidates.append(key.removesuffix("ies") + "y")
         return next((self._table[candidate] for candidate in candidates if candidate in self._table), None)
 
     @cached_property
@@ -57,5 +60,5 @@ class Lexicon:
                 raise ValueError(f"more than {_MAX_BYTES} bytes unpacked")
             lines = (line.partition("\t") for line in data.decode("utf-8").splitlines())
             return {name: definition for name, _, definition in lines if definition}
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, zlib.error) as error:
             raise ModelError(f"Lexicon: {self.path} cannot be read: {error}. Install the model again.") from None

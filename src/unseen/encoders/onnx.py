@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -18,17 +19,19 @@ import numpy as np
 from unseen.encoders.base import Encoder, available_cores
 from unseen.encoders.lexicon import Lexicon
 from unseen.errors import ModelError
-from unseen.inputs.images import prepare_image
+from unseen.inputs.images import RESAMPLES, RESIZES, prepare_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
-__all__ = ["OnnxEncoder"]
+__all__ = ["OnnxEncoder", "open_session"]
 
 _CARD = "encoder.json"
 _FORMAT, _VERSION = "unseen-encoder", 1
+#: Far beyond any network's; a card that asks for more is after this machine's memory.
+_MAX_SIZE, _MAX_TOKENS = 4096, 1 << 16
 
 
 class OnnxEncoder(Encoder):
@@ -61,7 +64,7 @@ class OnnxEncoder(Encoder):
         self.image_dim = self._image.get("dim")
         self.text_dim = self._text.get("dim")
         self.image_size = int(self._image.get("size", 0))
-        self.templates = tuple(card.get("templates", ("{name}",)))
+        self.templates = tuple(card.get("templates", Encoder.templates))
         lexicon = self._text.get("lexicon")
         self.lexicon = Lexicon(self.folder / lexicon) if lexicon else None
         self._lock = Lock()
@@ -89,9 +92,7 @@ class OnnxEncoder(Encoder):
         )
 
     def _encode_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        session = self._session("image", threads=1)
-        vectors = session.run([self._image["output_name"]], {self._image["input_name"]: pixels})[0]
-        return np.asarray(vectors, dtype=np.float32)
+        return self._run("image", {self._image["input_name"]: pixels}, threads=1)
 
     def _encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         encodings = self._tokenizer.encode_batch(list(texts))
@@ -101,9 +102,8 @@ class OnnxEncoder(Encoder):
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = encoding.ids
             mask[row, : len(encoding.ids)] = 1
-        session = self._session("text", threads=available_cores())
         inputs = dict(zip(self._text["input_names"], (ids, mask), strict=True))
-        return np.asarray(session.run([self._text["output_name"]], inputs)[0], dtype=np.float32)
+        return self._run("text", inputs, threads=available_cores())
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -115,8 +115,24 @@ class OnnxEncoder(Encoder):
         except Exception as error:  # noqa: BLE001  the library raises bare Exception for a damaged file
             raise ModelError(f"OnnxEncoder: {path.name} in {self.folder} is damaged: {error}") from None
         tokenizer.no_padding()
-        tokenizer.enable_truncation(int(self._text["max_length"]))
+        tokenizer.enable_truncation(self._text["max_length"])
         return tokenizer
+
+    def _run(self, kind: str, inputs: dict[str, Any], *, threads: int) -> npt.NDArray[np.float32]:
+        part = {"image": self._image, "text": self._text}[kind]
+        session = self._session(kind, threads=threads)
+        try:
+            vectors = np.asarray(session.run([part["output_name"]], inputs)[0], dtype=np.float32)
+        except Exception as error:  # noqa: BLE001  onnxruntime has no common base for its errors
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"OnnxEncoder: {part['file']} in {self.folder} does not fit its card: {reason}") from None
+        expected = (len(next(iter(inputs.values()))), part["dim"])
+        if vectors.shape != expected or not np.isfinite(vectors).all():
+            raise ModelError(
+                f"OnnxEncoder: {part['file']} in {self.folder} must give finite vectors of shape {expected}; got "
+                f"{'NaN or infinity' if vectors.shape == expected else vectors.shape}. Save it again."
+            )
+        return vectors
 
     def _session(self, kind: str, *, threads: int) -> Any:
         with self._lock:
@@ -134,6 +150,8 @@ def open_session(path: Path, *, threads: int) -> Any:
     ModelError
         When the file is missing or damaged.
     """
+    # Some builds of onnxruntime record what they run on and send it; read when the library is first imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -183,7 +201,8 @@ def _check_card(card: dict[str, Any], path: Path) -> None:
         if part is None:
             continue
         for key, expected in needed.items():
-            if not isinstance(part, dict) or not isinstance(part.get(key), expected):
+            value = part.get(key) if isinstance(part, dict) else None
+            if not isinstance(value, expected) or isinstance(value, bool):
                 raise ModelError(f"OnnxEncoder: {path}: {kind}.{key} must be a {expected.__name__}. Save it again.")
         for key in ("file", "tokenizer", "lexicon"):
             name = part.get(key)
@@ -191,3 +210,27 @@ def _check_card(card: dict[str, Any], path: Path) -> None:
                 raise ModelError(f"OnnxEncoder: {path}: {kind}.{key} must be a plain file name; got {name!r}.")
             if name is not None and not (path.parent / name).is_file():
                 raise ModelError(f"OnnxEncoder: {path.parent} must hold {name}; it is missing. Save it again.")
+    for what, fits, wanted in _facts(card):
+        if not fits:
+            raise ModelError(f"OnnxEncoder: {path}: {what} must be {wanted}. Save it again.")
+
+
+def _facts(card: dict[str, Any]) -> Iterator[tuple[str, bool, str]]:
+    """Yield what beyond the types must hold of a card: its name, whether it does, and what it must be."""
+    image, text = card.get("image"), card.get("text")
+    templates = card.get("templates", ["{name}"])
+    yield "the card", bool(image or text), "about images, texts or both"
+    good = isinstance(templates, list) and templates and all(isinstance(t, str) and "{name}" in t for t in templates)
+    yield "templates", bool(good), "a list of texts with {name}"
+    if image:
+        resize = image["resize"]
+        fraction = resize.get("crop_fraction", 1)
+        yield "image.size", 1 <= image["size"] <= _MAX_SIZE, f"from 1 to {_MAX_SIZE}"
+        yield "image.resize.mode", resize.get("mode") in RESIZES, f"one of {', '.join(RESIZES)}"
+        yield "image.resize.resample", resize.get("resample", "bicubic") in RESAMPLES, f"one of {', '.join(RESAMPLES)}"
+        good = fraction is None or (isinstance(fraction, int | float) and 0 < fraction <= 1)
+        yield "image.resize.crop_fraction", good, "above 0 and at most 1, or null"
+    if text:
+        names = text["input_names"]
+        yield "text.max_length", 1 <= text["max_length"] <= _MAX_TOKENS, f"from 1 to {_MAX_TOKENS}"
+        yield "text.input_names", len(names) == 2 and all(isinstance(n, str) for n in names), "two names"

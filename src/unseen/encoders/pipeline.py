@@ -1,8 +1,8 @@
 """Streaming: decoding and encoding on all cores, in order, in bounded memory.
 
-Each worker thread takes some items, decodes them and runs the network on one core, a small batch at a time. Both steps release
-the interpreter lock, so n workers keep n cores busy without a hand-over between decoders and encoders; and a
-network on one core wastes nothing on synchronising, which a network on all cores does at every layer.
+Each worker thread takes some items, decodes them and runs the network on one core, a small batch at a time. Both
+steps release the interpreter lock, so n workers keep n cores busy without a hand-over between decoders and encoders;
+and a network on one core wastes nothing on synchronising, which a network on all cores does at every layer.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ def encode_stream(
                     image = prepare(item.content)
                 except ItemError as problem:
                     error = str(problem)
+                except MemoryError:
+                    error = "too large: not enough memory to prepare it"
             pixels.append(image)
             errors.append(error)
         usable = [image for image in pixels if image is not None]
@@ -89,6 +91,8 @@ def encode_stream(
         while True:
             while len(waiting) < 2 * n_workers and (chunk := list(islice(source, next(sizes)))):
                 waiting.append(pool.submit(work, chunk))
+                if waiting[0].done():  # a slow source (a camera) must not hold back what is ready
+                    break
             if not waiting:
                 return
             yield waiting.popleft().result()

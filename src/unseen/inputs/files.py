@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from unseen.errors import InputError, ItemError
+from unseen.validation import REORDERING, message, nearest, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +25,10 @@ __all__ = [
     "printable",
     "quoted",
     "similar_names",
-    "verbatim",
 ]
 
 # Characters that are valid text yet rearrange or hide the text around them: what a row says must be what it is.
-_DECEIVING = frozenset("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_DECEIVING = REORDERING | frozenset("\u2028\u2029\ufeff")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # difflib compares against every name; a folder of 200,000 would make a typo cost seconds.
 _MOST_SIBLINGS = 2000
@@ -71,17 +71,8 @@ def _escape(char: str) -> str:
 
 
 def input_error(owner: str, argument: str, expected: str, value: object, remedy: str) -> InputError:
-    """Return an `InputError` worded like every other; `unseen.validation` loads numpy, so only when needed."""
-    from unseen.validation import message
-
+    """Return an `InputError` worded like every other."""
     return InputError(message(owner, argument, expected, value, remedy))
-
-
-def verbatim(description: str) -> str:
-    """Mark a description of a value so that :func:`input_error` prints it without quotes."""
-    from unseen.validation import verbatim as mark
-
-    return mark(description)
 
 
 def quoted(path: str | os.PathLike[str]) -> str:
@@ -149,8 +140,6 @@ def _check_regular(mode: int) -> None:
 
 def similar_names(path: Path) -> str:
     """Return a remedy for a path that does not exist: near names, or the first folder that is missing."""
-    from unseen.validation import nearest
-
     parent = path.parent
     if not parent.is_dir():
         missing = next((p for p in reversed(parent.parents) if not p.is_dir()), parent)

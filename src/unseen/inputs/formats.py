@@ -22,6 +22,8 @@ __all__ = ["SNIFF_BYTES", "Stripped", "describe_foreign", "exif_orientation", "s
 
 SNIFF_BYTES = 64
 TRUNCATED = "truncated: the file ends before the picture does"
+# What follows a scan: 00 stuffs a byte of the picture, D0 to D7 restart within it, FF pads.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # Real progressive photos have about ten scans. Each scan of a bomb costs a pass over all pixels, yet few bytes.
 _MOST_SCANS = 100
 
@@ -143,10 +145,23 @@ def _jpeg(data: bytes) -> Stripped:
         position = end
         if marker == 0xDA:
             break
-    if progressive and data.count(b"\xff\xda", position, data.find(b"\xff\xd9", position)) >= _MOST_SCANS:
+    if progressive and _too_many_scans(data, position):
         raise ItemError(f"refused: the JPEG has more than {_MOST_SCANS} scans, as only bombs have")
     kept.append(data[position:])
     return Stripped(b"".join(kept), size, orientation or 1)
+
+
+def _too_many_scans(data: bytes, position: int) -> bool:
+    """Tell whether a JPEG has more than `_MOST_SCANS` scans, of which the first begins before `position`."""
+    scans = 1
+    while scans <= _MOST_SCANS and (found := _MARKER.search(data, position)):
+        marker, position = data[found.end() - 1], found.end()
+        if marker == 0xD9:  # the end; phones append videos
+            return False
+        scans += marker == 0xDA
+        # Over the segment, which may hold anything, an end in disguise too.
+        position += int.from_bytes(data[position : position + 2])
+    return scans > _MOST_SCANS
 
 
 def _png(data: bytes) -> Stripped:

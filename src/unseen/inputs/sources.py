@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseen.errors import InputError
-from unseen.inputs.files import input_error, os_reason, printable, quoted, similar_names, verbatim
+from unseen.inputs.files import input_error, os_reason, printable, quoted, similar_names
 from unseen.inputs.walking import Found, has_wildcard, match, reach, walk
+from unseen.validation import verbatim
 
 if TYPE_CHECKING:
     import numpy.typing as npt

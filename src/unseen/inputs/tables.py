@@ -13,7 +13,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from unseen.errors import ItemError
-from unseen.inputs.files import input_error, open_regular, printable, verbatim
+from unseen.inputs.files import input_error, open_regular, printable
+from unseen.validation import verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,7 +178,7 @@ def _read_csv(path: Path, column: str | None) -> Iterator[Row]:
             # Spreadsheets of half the world write semicolons and still call it CSV.
             if delimiter == "," and ";" in header_line and "," not in header_line:
                 delimiter = ";"
-            rows = csv.reader(chain([header_line], lines), delimiter=delimiter)
+            rows = csv.reader(chain([header_line], lines), delimiter=delimiter, strict=True)
             names = next(rows, [])
         except (csv.Error, _LineTooLongError, UnicodeError, OSError) as error:
             got = f"a damaged one ({error})"
@@ -188,7 +189,8 @@ def _read_csv(path: Path, column: str | None) -> Iterator[Row]:
 
 
 def _csv_rows(lines: _Lines, delimiter: str, wanted: str, position: int) -> Iterator[Row]:
-    rows = csv.reader(lines, delimiter=delimiter)
+    # Strict: otherwise a quote that is never closed makes one text of all the rows behind it, and says nothing.
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         start = lines.number + 1
         try:
@@ -199,7 +201,7 @@ def _csv_rows(lines: _Lines, delimiter: str, wanted: str, position: int) -> Iter
             yield start, None, _TOO_LONG
         except csv.Error as error:
             if lines.number > start:
-                # A quote was opened and not closed: where the next row starts is anyone's guess.
+                # Where the next row starts is anyone's guess.
                 yield start, None, f"is not closed by a quote ({error}). The rest of the file was not read"
                 return
             yield start, None, f"is no CSV: {error}"

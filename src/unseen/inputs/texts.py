@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseen.errors import InputError, ItemError
-from unseen.inputs.files import input_error, printable, quoted, similar_names, verbatim
+from unseen.inputs.files import input_error, printable, quoted, similar_names
+from unseen.validation import verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -218,6 +218,32 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         chosen: Array = np.asarray(labels)[best]
         return chosen
 
+    def score(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        prototypes: Prototypes | None = None,
+    ) -> float:
+        """Return the share of vectors whose best class is the true one, in [0, 1].
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Feature vectors.
+        y : array-like of shape (n,)
+            True labels: names of `prototypes`, or labels of `fit`.
+        sample_weight : array-like of shape (n,) or None, default None
+            Weights of the samples.
+        prototypes : Prototypes or None, default None
+            The classes to choose from; to judge on classes without examples, give theirs. None for those of `fit`:
+            then a sample of any other class counts as wrong.
+        """
+        from sklearn.metrics import accuracy_score
+
+        return float(accuracy_score(y, self.predict(X, prototypes=prototypes), sample_weight=sample_weight))
+
     def decision_function(self, X: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> Array:
         """Return `class_scores`, in scikit-learn's shape: (n, C), or (n,) where there are two classes."""
         scores = self.class_scores(X, prototypes=prototypes)

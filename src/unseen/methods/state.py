@@ -93,6 +93,10 @@ def load_method(path: Path) -> Method:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
         if card["format"] != _FORMAT or card["version"] != _VERSION:
             raise ValueError(f"format {card['format']!r}, version {card['version']!r}")
+        for key, tensor in tensors.items():
+            # NaN compares false everywhere, so it would come out as scores that look fine.
+            if not np.isfinite(tensor).all():
+                raise ValueError(f"{key} holds NaN or infinity")
         method: Method = METHODS.get(card["method"])(**card["params"])
         _restore(method, card["values"], tensors)
     except UnknownNameError as error:

@@ -1,5 +1,5 @@
 """Reports for people: one web page that holds everything, or one contact sheet as a picture."""
 
-from unseen.report.builder import FORMATS, ReportBuilder, format_of
+from unseen.report.builder import FORMATS, ReportBuilder, check_report, format_of
 
-__all__ = ["FORMATS", "ReportBuilder", "format_of"]
+__all__ = ["FORMATS", "ReportBuilder", "check_report", "format_of"]

@@ -10,6 +10,7 @@ from unseen.errors import InputError
 from unseen.report.cards import MAX_RANKS, Card, Summary, Thumbnail, printable, quote
 from unseen.report.keep import BestExamples, LeastCertain
 from unseen.validation import check_number, message, verbatim
+from unseen.writers import check_writable, partial_of, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     Preview = npt.NDArray[Any] | str | None
 
-__all__ = ["FORMATS", "ReportBuilder", "format_of"]
+__all__ = ["FORMATS", "ReportBuilder", "check_report", "format_of"]
 
 #: Suffix to format.
 FORMATS = {".html": "html", ".htm": "html", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
@@ -46,6 +47,18 @@ def format_of(path: str | Path) -> str:
         raise InputError(
             message("report", "the report's suffix", f"one of {known}", Path(path).name, "Rename the report")
         ) from None
+
+
+def check_report(path: str | Path) -> None:
+    """Raise when a report cannot be written to `path`, so that this is known before the work and not after.
+
+    Raises
+    ------
+    InputError
+        When the suffix is none of :data:`FORMATS`, or the system refuses.
+    """
+    format_of(path)
+    check_writable("report", "the report", Path(path))
 
 
 class ReportBuilder:
@@ -281,14 +294,9 @@ class ReportBuilder:
             from unseen.report.sheet import draw
 
             data = draw(self.summary(), kind)
-        partial = path.with_name(path.name + ".partial")
+        check_report(path)
         try:
-            if path.is_dir():
-                raise IsADirectoryError(21, "Is a directory")
-            partial.write_bytes(data)
-            partial.replace(path)
+            partial_of(path).write_bytes(data)
+            partial_of(path).replace(path)
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise InputError(
-                message("report", f"the report {str(path)!r}", "writable", verbatim(reason), "Choose another place")
-            ) from None
+            raise unwritable("report", "the report", path, error) from None

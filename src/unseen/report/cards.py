@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from unseen.validation import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +21,6 @@ __all__ = ["MAX_RANKS", "Card", "Summary", "Thumbnail", "percent", "printable", 
 MAX_RANKS = 5
 #: Longest side of a thumbnail in pixels: sharp on cards and on the contact sheet, some 6 kB each.
 THUMBNAIL = 224
-
-# Characters that reorder the text around them: a file called "cod<U+202E>gpj.exe" would show as "codexe.jpg".
-_REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +161,7 @@ def printable(text: str, limit: int = 160) -> str:
     if len(text) > limit:
         head = limit // 3
         text = text[:head] + "…" + text[len(text) - (limit - head - 1) :]
-    return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode("ascii") for c in text)
+    return one_line(text)
 
 
 def quote(text: str, limit: int = 400) -> str:
@@ -173,7 +170,3 @@ def quote(text: str, limit: int = 400) -> str:
     words = " ".join(text[: 4 * limit + 1].split())
     cut = words[:limit].rstrip() + "…" if len(words) > limit or len(text) > 4 * limit else words
     return printable(cut, len(cut))
-
-
-def _is_plain(character: str) -> bool:
-    return character not in _REORDERING and unicodedata.category(character) not in _UNPRINTABLE

@@ -12,7 +12,6 @@ from unseen.prototypes import Prototypes
 from unseen.results import Evidence, Explanation
 
 if TYPE_CHECKING:
-    from unseen.prototypes import Prototypes as PrototypesType
     from unseen.recognizer import Recognizer
     from unseen.tasks.classify import Answer
     from unseen.vocabulary import Vocabulary
@@ -26,7 +25,8 @@ class Explainer:
     Two kinds of evidence: the seen classes that the item looks most like (ConSE's view; where the method has seen
     classes), and the part that each text about the class has in its lead. A part is the score of that text taken
     alone as the class's prototype, minus the mean score over the vocabulary, times the text's weight, in units of
-    the temperature (log-odds). A class with one text has one part: its whole lead.
+    the temperature (log-odds). A class with one text has one part: its whole lead. Those of several need not add up
+    to it: a prototype is the mean of its texts' vectors, of which no score is a linear function.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ class Explainer:
     def __init__(self, recognizer: Recognizer, vocabulary: Vocabulary, modality: str, *, n_seen: int = 3) -> None:
         self._recognizer = recognizer
         self._head = recognizer.head(modality)
-        self._prototypes: PrototypesType = vocabulary_prototypes(recognizer.encoder, vocabulary, modality=modality)
         self._texts = vocabulary_texts(recognizer.encoder, vocabulary, modality=modality)
-        self._score = self._head.method.scorer(self._prototypes)
+        prototypes = vocabulary_prototypes(recognizer.encoder, vocabulary, modality=modality)
+        self._score = self._head.method.scorer(prototypes)
         self._n_seen = n_seen
 
     def explain(self, answer: Answer) -> list[Explanation | None]:
