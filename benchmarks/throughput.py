@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 import unseen
 from unseen.encoders.base import available_cores
@@ -51,8 +50,10 @@ def main() -> None:
     cores = available_cores()
 
     network = default_folder() / "encoder" / "image.onnx"
-    plain = ort.InferenceSession(str(network), providers=["CPUExecutionProvider"])
     single = open_session(network, threads=1)
+    import onnxruntime as ort  # after open_session, which turns its telemetry off
+
+    plain = ort.InferenceSession(str(network), providers=["CPUExecutionProvider"])
 
     def bare_plain() -> None:
         for batch in batches:

@@ -69,6 +69,10 @@ class Recognizer:
         self.encoder = encoder
         self.heads = dict(heads)
 
+    def __repr__(self) -> str:
+        heads = ", ".join(f"{kind}: {type(head.method).__name__}" for kind, head in self.heads.items())
+        return f"Recognizer({self.encoder.name!r}, {heads})"
+
     # -- loading and saving ------------------------------------------------------------------------------
 
     @classmethod

@@ -301,13 +301,20 @@ def _array(key: str, values: npt.ArrayLike, dtype: type[np.generic]) -> npt.NDAr
         raise InputError(message("Predictions", key, expected, values, "Give every item one answer")) from None
 
 
+def _share(probability: float) -> str:
+    """Write a probability in percent, never as the certainty it is not."""
+    if 0.995 <= probability < 1:
+        return ">99%"
+    return "<1%" if 0 < probability < 0.005 else f"{probability:.0%}"
+
+
 def _table_row(predictions: Predictions, i: int) -> tuple[str, str, str, str]:
     item = one_line(predictions.items[i])
     item = item if len(item) <= 48 else "…" + item[-47:]
     if (error := predictions.errors[i]) is not None:
         return item, "skipped", "", one_line(error)
     ranked = [
-        (one_line(predictions.names[position]), f"{probability:.0%}")
+        (one_line(predictions.names[position]), _share(probability))
         for position, probability in zip(predictions.top[i], predictions.probabilities[i], strict=True)
     ]
     if predictions.unknown[i]:

@@ -17,6 +17,11 @@ from unseen.errors import InputError
 from unseen.results import COLUMNS
 from unseen.validation import message, verbatim
 
+try:
+    import fcntl
+except ImportError:  # pragma: no cover  not on Windows, where two runs on one output are not told apart
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -54,9 +59,33 @@ def partial_of(path: Path) -> Path:
 
 def unwritable(owner: str, what: str, path: Path, error: OSError) -> InputError:
     """Word the system's refusal to write a file."""
+    if isinstance(error, BlockingIOError):
+        busy = verbatim("one that another run is writing")
+        return InputError(message(owner, f"{what} {str(path)!r}", "free", busy, "Wait for it, or choose another name"))
     # By number: pyarrow's own wording repeats the path and guesses at the cause.
     reason = verbatim(os.strerror(error.errno) if error.errno else type(error).__name__)
     return InputError(message(owner, f"{what} {str(path)!r}", "writable", reason, "Choose another place"))
+
+
+def open_alone(path: Path) -> int:
+    """Open a file for writing from its start, as the only one to do so, and return its descriptor.
+
+    A link of that name is not followed. The lock goes with the descriptor, whatever ends the process.
+
+    Raises
+    ------
+    BlockingIOError
+        When another run has it open.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def check_writable(owner: str, what: str, path: Path) -> None:
@@ -149,7 +178,7 @@ class _TextWriter(Writer):
 
     def _open(self) -> None:
         # Items name files; "surrogateescape" names were made printable at the door, so strict UTF-8 holds.
-        self._file = self._partial.open("w", encoding="utf-8", newline="")
+        self._file = os.fdopen(open_alone(self._partial), "w", encoding="utf-8", newline="")
 
     def _close(self) -> None:
         self._file.close()
@@ -197,7 +226,8 @@ class ParquetWriter(Writer):
     def _open(self) -> None:
         import pyarrow.parquet as pq
 
-        self._writer = pq.ParquetWriter(self._partial, arrow_schema())
+        self._file = os.fdopen(open_alone(self._partial), "wb")
+        self._writer = pq.ParquetWriter(self._file, arrow_schema())
         self._rows: list[dict[str, Any]] = []
 
     def _write(self, predictions: Predictions) -> None:
@@ -211,8 +241,11 @@ class ParquetWriter(Writer):
             self._rows = []
 
     def _close(self) -> None:
-        self._flush()
-        self._writer.close()
+        try:
+            self._flush()
+            self._writer.close()
+        finally:
+            self._file.close()
 
 
 def arrow_schema() -> Any:

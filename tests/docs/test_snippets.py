@@ -40,6 +40,10 @@ NOTHING_TO_RUN = {
     "docs/decisions/0004-jinja2-for-reports.md",
     "docs/decisions/0005-prototypes-are-not-array-like.md",
     "docs/decisions/0006-own-image-format-list.md",
+    "docs/decisions/0007-the-default-bridge.md",
+    "docs/decisions/0008-names-are-looked-up.md",
+    "docs/decisions/0009-unknown-against-what-was-seen.md",
+    "docs/decisions/0010-rooms-beside-the-design.md",
 }
 
 README_COMMAND = "unseen classify examples/photos --classes examples/classes.yaml"

@@ -212,3 +212,48 @@ def test_a_terminal_gets_a_progress_bar(root: Path) -> None:
     shown = os.read(leader, 1 << 16).decode(errors="replace")
     os.close(leader)
     assert "classifying" in shown
+
+
+def test_an_input_is_never_overwritten(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "classes.csv").write_text("name\ncat\ncoffee\n")
+    (tmp_path / "q.csv").write_text("text\nwill it rain\n")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "cat.jpg").write_bytes((tmp_path / "photos" / "cat.jpg").read_bytes())
+    before = {path: path.read_bytes() for path in (tmp_path / "classes.csv", tmp_path / "q.csv")}
+    for args in (
+        ["photos", "-c", "classes.csv", "--out", "classes.csv"],
+        ["--text", "q.csv", "-c", "weather, sport", "--out", "./q.csv"],
+        ["own", "-c", CLASSES, "--report", "own/cat.jpg"],
+        ["own/cat.jpg", "-c", CLASSES, "--report", "own/cat.jpg"],
+    ):
+        done = run("classify", *args, code=2)
+        assert "would be overwritten, and it is part of the input" in done.stderr
+    assert before == {path: path.read_bytes() for path in before}
+    run("classify", "own", "-c", CLASSES, "--report", "own/sheet.png")  # a new name there is nobody's loss
+
+
+def test_one_class_is_remarked_on(run: Run) -> None:
+    done = run("classify", "photos/cat.jpg", "-c", "cat")
+    assert "there is one class only" in done.stderr
+    assert run("classify", "photos/cat.jpg", "-c", "cat", "--unknown-below", "0.5").stderr == ""
+
+
+def test_column_without_text_is_a_mistake(run: Run) -> None:
+    done = run("classify", "photos", "-c", CLASSES, "--column", "a", code=2)
+    assert "--column needs --text FILE" in done.stderr
+
+
+def test_nothing_is_recorded_about_the_machine(root: Path, tmp_path: Path) -> None:
+    env = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    env |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "UNSEEN_CACHE": "off"}
+    photo = str(root / "examples" / "photos" / "cat.jpg")
+    command = [sys.executable, "-m", "unseen", "classify", photo, "-c", CLASSES]
+    subprocess.run(command, check=True, capture_output=True, env=env)
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_photos_that_cannot_be_read_are_not_passed_over(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0" + b"\0" * 64)
+    done = run("classify", "phone", "-c", CLASSES)
+    assert "is a HEIC photo; convert it to JPEG" in done.stdout

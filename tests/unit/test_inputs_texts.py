@@ -255,7 +255,9 @@ def test_columns_are_chosen_by_name(tmp_path: Path) -> None:
 def test_a_wrong_column_lists_the_columns(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "id,sentence\n1,a\n")
     words = r"file '.*a.csv' must be a table with {}; got columns 'id', 'sentence'\. Name {}"
-    with pytest.raises(InputError, match=words.format("a sole column or one called 'text'", "the column with column=")):
+    with pytest.raises(
+        InputError, match=words.format("a sole column or one called 'text'", "the column: column=, or --column")
+    ):
         iter_texts(path)
     with pytest.raises(InputError, match=words.format("one column 'txt'", "one of them, and each column once")):
         iter_texts(path, column="txt")

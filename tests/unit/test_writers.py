@@ -184,9 +184,9 @@ def test_arrow_table_of_nothing() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_disk_that_fills_up(suffix: str, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / f"out{suffix}"
-    (tmp_path / f"out{suffix}.partial").symlink_to("/dev/full")
+    monkeypatch.setattr("unseen.writers.open_alone", lambda _: os.open("/dev/full", os.O_WRONLY))
 
     def fill() -> None:
         with open_writer(path) as writer:
@@ -204,3 +204,25 @@ def test_what_can_be_written_later_is_known_now_and_leaves_nothing(tmp_path: Pat
         check_writable("report", "the report", tmp_path / "missing" / "r.html")
     with pytest.raises(InputError, match=r"must be writable; got Is a directory\."):
         check_writable("report", "the report", tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_two_runs_on_one_output_refuse_each_other(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out.{suffix}"
+    with (
+        open_writer(path),
+        pytest.raises(InputError, match=r"must be free; got one that another run is writing\. Wait"),
+    ):
+        open_writer(path)
+    assert path.exists()
+    with open_writer(path):  # free again
+        pass
+
+
+def test_a_link_in_the_place_of_the_partial_file_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / "out.csv.partial").symlink_to(precious)
+    with pytest.raises(InputError, match="must be writable"):
+        open_writer(tmp_path / "out.csv")
+    assert precious.read_text() == "mine"

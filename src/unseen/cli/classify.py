@@ -87,8 +87,13 @@ def classify(
     from unseen.writers import open_writer
 
     vocabulary = Vocabulary.parse(classes)
+    for target in (out, report):
+        _spare_inputs(target, [*(paths or []), *([str(text)] if text else []), classes])
     if report:
         check_report(report)
+    if len(vocabulary) == 1 and unknown_below is None:
+        note = "there is one class only; its probability says how likely each item is to be of it at all"
+        print(f"unseen: {note}", file=sys.stderr)
     recognizer = Recognizer.load(model)
     options: dict[str, Any] = {"top_k": top_k, "unknown_below": unknown_below, "strict": strict}
     answers, total = _answers(recognizer, vocabulary, paths or [], text, column, options)
@@ -115,6 +120,30 @@ def classify(
     if page and report:
         page.write(report)
     printer.close([path for path in (out, report) if path])
+
+
+def _spare_inputs(target: Path | None, inputs: list[str]) -> None:
+    """Raise when an output would take the place of an input.
+
+    Raises
+    ------
+    InputError
+        Naming the two.
+    """
+    if target is None or not target.exists():
+        return
+    place = target.resolve()
+    for name in inputs:
+        source = Path(name)
+        try:
+            inside = source.is_dir() and place.is_relative_to(source.resolve()) and target.suffix in {".png", ".jpg"}
+            same = source.exists() and source.samefile(target)
+        except (OSError, ValueError):
+            continue  # names of classes, or a pattern: no file
+        if same or inside:
+            raise InputError(
+                f"classify: {target} would be overwritten, and it is part of the input. Choose another name."
+            )
 
 
 def _answers(

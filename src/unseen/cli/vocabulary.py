@@ -153,6 +153,24 @@ def encode(vocabulary: Vocabulary, model: str) -> Prototypes:
     return Recognizer.load(model).prototypes(vocabulary)
 
 
+def definitions(vocabulary: Vocabulary, model: str) -> dict[str, str]:
+    """Return what a model looks up for the classes of which it is told the name alone."""
+    from unseen.encoders.prompts import vocabulary_texts
+    from unseen.recognizer import Recognizer
+
+    views = vocabulary_texts(Recognizer.load(model).encoder, vocabulary, modality="image")
+    found = [(entry.name, view.label) for entry, texts in zip(vocabulary, views, strict=True) for view in texts]
+    kinds = [view.kind for texts in views for view in texts] if views else []
+    return {name: label for (name, label), kind in zip(found, kinds, strict=True) if kind == "definition"}
+
+
+def _show_definitions(looked_up: dict[str, str]) -> None:
+    if looked_up:
+        typer.echo("Looked up by name, for photos; where that is the wrong meaning, write a description:")
+    for name, definition in looked_up.items():
+        typer.echo(f"- {name}: {definition}")
+
+
 @app.command(epilog="Example: unseen vocabulary check classes.yaml")
 def check(
     classes: Classes,
@@ -172,10 +190,12 @@ def check(
     vocabulary = Vocabulary.parse(classes)
     prototypes = None if words_only else encode(vocabulary, model)
     report = check_vocabulary(vocabulary, prototypes, near=near, n_pairs=pairs)
+    looked_up = {} if words_only else definitions(vocabulary, model)
     if json:
-        print_json(report.to_dict(), indent=2)
+        print_json({**report.to_dict(), "looked_up": looked_up}, indent=2)
     else:
         _show(report)
+        _show_definitions(looked_up)
     if strict and report.warnings:
         raise typer.Exit(1)
 

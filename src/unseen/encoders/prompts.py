@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from unseen.errors import InputError
+from unseen.validation import message
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -91,6 +94,9 @@ def vocabulary_prototypes(encoder: Encoder, vocabulary: Vocabulary, *, modality:
     """Return the class vectors (C, k) of a vocabulary: the weighted mean of each class's text vectors."""
     import numpy as np
 
+    if not hasattr(vocabulary, "templates"):
+        remedy = "Build one with Vocabulary.load(path) or Vocabulary.from_names(names)"
+        raise InputError(message("prototypes", "vocabulary", "an unseen.Vocabulary", vocabulary, remedy))
     from unseen.encoders.cache import encode_texts_cached
     from unseen.prototypes import Prototypes
 

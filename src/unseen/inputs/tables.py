@@ -165,7 +165,12 @@ def _choose(path: Path, names: list[str], column: str | None) -> str:
     if names.count(wanted) == 1:
         return wanted
     if column is None:
-        raise _wrong(path, "a table with a sole column or one called 'text'", listed, "Name the column with column=")
+        raise _wrong(
+            path,
+            "a table with a sole column or one called 'text'",
+            listed,
+            "Name the column: column=, or --column on the command line",
+        )
     expected = f"a table with one column {column!r}"
     raise _wrong(path, expected, listed, "Name one of them, and each column once")
 

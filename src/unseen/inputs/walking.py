@@ -25,6 +25,8 @@ __all__ = ["IMAGE_SUFFIXES", "Found", "has_wildcard", "is_hidden", "match", "rea
 IMAGE_SUFFIXES = frozenset({
     "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif", "ppm", "pgm",
     "pnm",
+    # Photos that cannot be read: whoever has them should be told, with what to do, and not find them missing.
+    "heic", "heif", "jxl", "jp2", "cr2", "cr3", "nef", "arw", "dng", "orf", "raf", "rw2",
 })  # fmt: skip
 # What systems leave beside photos; whoever means one of these names it.
 _SYSTEM_NAMES = frozenset(

@@ -75,7 +75,8 @@ def save_method(method: Method, path: Path) -> None:
         "params": method.get_params(deep=False),
         "values": values,
     }
-    safetensors.save_file(tensors, str(path), metadata={"unseen": json.dumps(card, sort_keys=True)})
+    # Through bytes: save_file would make the file readable by its owner alone.
+    path.write_bytes(safetensors.save(tensors, metadata={"unseen": json.dumps(card, sort_keys=True)}))
 
 
 def load_method(path: Path) -> Method:

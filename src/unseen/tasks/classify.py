@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +13,12 @@ from threadpoolctl import ThreadpoolController
 
 from unseen._version import __version__
 from unseen.encoders.prompts import vocabulary_prototypes
-from unseen.errors import InputError, ItemError
+from unseen.errors import ItemError
 from unseen.inputs.sources import iter_images
 from unseen.inputs.texts import iter_texts
 from unseen.prototypes import Prototypes
 from unseen.results import Predictions
-from unseen.validation import check_number, message
+from unseen.validation import check_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +34,7 @@ Array = np.ndarray[Any, Any]
 
 #: Texts scored at a time.
 _TEXTS = 256
+_BLAS = Lock()
 
 
 @dataclass(frozen=True)
@@ -111,16 +113,6 @@ class _Judge:
         self.top_k = int(check_number("classify", "top_k", top_k, low=1, integer=True))
         if unknown_below is not None:
             unknown_below = check_number("classify", "unknown_below", unknown_below, low=0, high=1)
-        if not hasattr(vocabulary, "names"):
-            raise InputError(
-                message(
-                    "classify",
-                    "vocabulary",
-                    "an unseen.Vocabulary",
-                    vocabulary,
-                    "Build one with Vocabulary.load(path) or Vocabulary.from_names(names)",
-                )
-            )
         self.unknown_below = unknown_below
         self.strict = strict
         self.head = recognizer.head(modality)
@@ -147,7 +139,8 @@ class _Judge:
     def _scores(self, vectors: npt.NDArray[np.float32]) -> tuple[Array, Array | None]:
         """Return the scores of the vocabulary's classes, and those of the seen classes or None."""
         # One thread: the other cores are decoding and encoding, and BLAS threads that wait take them away.
-        with _blas().limit(limits=1, user_api="blas"):
+        # The limit is the process's, so one call at a time: two that overlap could restore each other's.
+        with _BLAS, _blas().limit(limits=1, user_api="blas"):
             scores = self._score(vectors)
         n = self.prototypes.n_classes
         return scores[:, :n], scores[:, n:] if scores.shape[1] > n else None

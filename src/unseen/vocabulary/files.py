@@ -96,6 +96,11 @@ def read_text(path: Path, limit: int, too_large: str) -> str:
     try:
         if path.is_dir():
             raise VocabularyError(message(str(path), "the file", "a file", verbatim("a folder"), "Name a file in it"))
+        if path.exists() and not path.is_file():
+            # A pipe would be waited for without end.
+            raise VocabularyError(
+                message(str(path), "the file", "a file", verbatim("a pipe or device"), "Save it first")
+            )
         with path.open("rb") as stream:
             data = stream.read(limit + 1)
     except (OSError, ValueError) as error:
