@@ -1,6 +1,6 @@
 """How fast `classify` is on JPEG photos, against the network alone on prepared batches, in one run.
 
-    python benchmarks/throughput.py photos/ [--repeats 5]
+    python benchmarks/throughput.py photos/ [--count 2000] [--repeats 5]
 
 "Bare" is onnxruntime on batches of pixels that are ready in memory, in two configurations: as its documentation has it
 (one session with its default options, all cores inside one call) and the fastest we know (one single-threaded call per
@@ -38,10 +38,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Throughput of classify on photos.")
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--limit", type=int, default=500)
+    parser.add_argument("--count", type=int, default=2000, help="photos to classify; the folder is taken repeatedly")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    files = sorted(arguments.photos.rglob("*.jpg"))[: arguments.limit]
+    files = sorted(arguments.photos.rglob("*.jpg"))
+    files = (files * (1 + arguments.count // len(files)))[: arguments.count]
     recognizer = unseen.Recognizer.load()
     encoder = recognizer.encoder
     vocabulary = unseen.Vocabulary.from_names(["zebra", "okapi", "piano", "lighthouse", "teapot"])

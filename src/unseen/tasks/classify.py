@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from unseen.results import Predictions
 from unseen.validation import check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -117,7 +117,6 @@ class _Judge:
         self.strict = strict
         self.head = recognizer.head(modality)
         self.prototypes: Prototypes = vocabulary_prototypes(recognizer.encoder, vocabulary, modality=modality)
-        self._score = self.head.method.scorer(self._columns())
         self.settings = {
             "unseen": __version__,
             "model": recognizer.encoder.name,
@@ -128,6 +127,11 @@ class _Judge:
             "temperature": self.head.decision.temperature,
             "unknown_below": unknown_below,
         }
+
+    @cached_property
+    def _score(self) -> Callable[[npt.ArrayLike], Array]:
+        """What scores vectors; made at the first batch, while the workers are busy with the next ones."""
+        return self.head.method.scorer(self._columns())
 
     def _columns(self) -> Prototypes:
         """Return the vocabulary's prototypes, with the seen classes' behind them where the decision needs those."""
