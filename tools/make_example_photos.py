@@ -5,7 +5,7 @@ Usage: ``pip install --no-deps scikit-image==0.26.0 && python tools/make_example
 Only pictures that scikit-image's documentation (``skimage/data/_fetchers.py``) says are CC0 or released into the
 public domain are taken. Left out on purpose: "no known copyright restrictions" without a release (coins,
 immunohistochemistry), pictures without a statement (moon, page, motorcycle), and scikit-learn's ``china.jpg`` and
-``flower.jpg``, which are CC BY 2.0. So are pictures that are no photos of things: grey textures, a silhouette.
+``flower.jpg``, which are CC BY 2.0.
 """
 
 from __future__ import annotations
@@ -36,13 +36,17 @@ class Photo(NamedTuple):
 
 PHOTOS = (
     Photo("astronaut", "astronaut.png", "Eileen Collins in her space suit", "NASA", PUBLIC, "NASA Great Images"),
+    Photo("brick_wall", "brick.png", "bricks", "CC0Textures", CC0, "cc0textures.com, Bricks25"),
     Photo("cat", "chelsea.png", "the cat Chelsea", "Stefan van der Walt", CC0, "the photographer"),
     Photo("cell", "cell.png", "a cell under a microscope (not among the classes)", "Paul Müller et al.", CC0,
           "doi:10.1364/OE.26.010729"),
     Photo("coffee", "coffee.png", "a cup of coffee, Pikolo Espresso Bar", "Rachel Michetti", CC0, "the photographer"),
     Photo("galaxies", "hubble_deep_field.jpg", "the Hubble eXtreme Deep Field", "NASA", PUBLIC,
           "hubblesite.org, release 2012-37"),
+    Photo("grass", "grass.png", "grass", "linolafett", CC0, "deviantart.com, Grass 01"),
     Photo("gravel", "gravel.png", "gravel (not among the classes)", "CC0Textures", CC0, "cc0textures.com, Gravel04"),
+    Photo("horse", "horse.png", "the silhouette of a horse", "Andreas Preuss (marauder)", CC0,
+          "openclipart.org, detail 158377"),
     Photo("moving_clock", "clock_motion.png", "a clock blurred by motion (not among the classes)",
           "Stefan van der Walt", PUBLIC, "the photographer"),
     Photo("photographer", "camera.png", "a photographer behind his tripod", "Lav Varshney", CC0, "the photographer"),
