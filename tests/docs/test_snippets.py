@@ -44,6 +44,7 @@ NOTHING_TO_RUN = {
     "docs/decisions/0008-names-are-looked-up.md",
     "docs/decisions/0009-unknown-against-what-was-seen.md",
     "docs/decisions/0010-rooms-beside-the-design.md",
+    "docs/decisions/0011-vectorised-resampling.md",
 }
 
 README_COMMAND = "unseen classify examples/photos --classes examples/classes.yaml"

@@ -55,7 +55,7 @@ def test_many_classes_are_scored_in_blocks_with_the_same_result(monkeypatch: pyt
     X = rng.normal(size=(4, 3))
     whole = method.class_scores(X, prototypes=many)
     monkeypatch.setattr(classifier_regression, "_BLOCK", 3)
-    assert method.class_scores(X, prototypes=many) == pytest.approx(whole, abs=1e-12)
+    assert method.class_scores(X, prototypes=many) == pytest.approx(whole, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,11 @@ def test_parameters_are_checked(options: dict[str, Any], match: str) -> None:
 def test_a_view_of_another_length() -> None:
     with pytest.raises(InputError, match=r"every view must be of 2 dimensions, like the prototypes; got Prototypes"):
         ClassifierRegression().fit(W, NAMES, prototypes=SEEN, views=[Prototypes(["low"], [[1, 2, 3]])])
+
+
+def test_vectors_beyond_single_precision_are_scored_all_the_same() -> None:
+    rng = np.random.default_rng(1)
+    method = ClassifierRegression().fit(rng.normal(size=(6, 3)), NAMES * 3, prototypes=SEEN)
+    scores = method.class_scores(rng.normal(size=(4, 3)) * 1e60)
+    assert np.isfinite(scores).all()
+    assert len(np.unique(scores)) > 1

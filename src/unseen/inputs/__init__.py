@@ -7,6 +7,7 @@
     sources.py   anything people pass as "images" -> a stream of Item
     formats.py   what a file's first bytes say; files stripped to what decoding needs
     images.py    one Item's content -> pixels
+    resampling.py  a decoded photo -> the square an encoder reads
     texts.py     anything people pass as "texts" -> a stream of TextItem
     tables.py    the readers of text files behind it
 

@@ -7,6 +7,7 @@ classes. Public methods validate and live here; an author writes `_fit` and `_cl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -15,11 +16,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unseen.errors import InputError
+from unseen.methods.samples import Samples
 from unseen.prototypes import Prototypes
 from unseen.validation import message, verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -27,7 +29,9 @@ __all__ = ["FAMILIES", "Capabilities", "Citation", "Method"]
 
 Array = np.ndarray[Any, Any]
 
-FAMILIES = ("correspondence", "relationship", "combination", "projection", "borrowing", "synthesis")
+FAMILIES = ("correspondence", "relationship", "combination", "projection", "borrowing", "synthesis", "meta")
+# Rows scored at a time: what a method computes on the way never outgrows the scores themselves.
+_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,9 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     A subclass sets `family`, `citation`, and `capabilities` where they differ from none, and writes two hooks:
     ``_fit(X, y, S)`` with ``X`` (n, d) float64, ``y`` (n,) positions into the rows of ``S`` (C_seen, k) float64,
-    and ``_class_scores(X, P)`` with ``P`` (C, k) float64, returning (n, C), higher is better.
+    and ``_class_scores(X, P)`` with ``P`` (C, k) float64, returning (n, C), higher is better. A method that learns
+    from class means and covariances alone writes ``_fit_samples(samples, S)`` in place of ``_fit``: then a search
+    computes those once, and float32 vectors are never copied whole.
 
     Attributes
     ----------
@@ -109,12 +115,18 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     family: ClassVar[str]
     citation: ClassVar[Citation]
     capabilities: ClassVar[Capabilities] = Capabilities()
+    #: Parameter name -> values worth trying, what `select` searches when it is told nothing else.
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = MappingProxyType({})
 
     # -- what an author writes ---------------------------------------------------------------------------
 
     def _fit(self, X: Array, y: Array, S: Array) -> None:
         """Learn from vectors X (n, d), positions y (n,) and seen prototypes S (C_seen, k)."""
         raise NotImplementedError  # pragma: no cover
+
+    def _fit_samples(self, samples: Samples, S: Array) -> None:
+        """Learn from summarised vectors and seen prototypes S (C_seen, k); by default from the vectors themselves."""
+        self._fit(samples.X.astype(np.float64, copy=False), samples.y, S)
 
     def _class_scores(self, X: Array, P: Array) -> Array:
         """Return scores (n, C) of vectors X (n, d) for prototypes P (C, k)."""
@@ -152,7 +164,7 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         InputError
             When a label has no prototype, or shapes or values cannot be used.
         """
-        vectors, targets = validate_data(self, X, y, dtype=np.float64)
+        vectors, targets = validate_data(self, X, y, dtype=[np.float64, np.float32])
         if targets.dtype.kind == "f":  # names and whole numbers are classes; scikit-learn would warn of many of them
             check_classification_targets(targets)
         labels, positions = np.unique(targets, return_inverse=True)
@@ -161,9 +173,14 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             seen = Prototypes([str(label) for label in labels], S)
         else:
             seen = self._check_prototypes(prototypes).subset(self._check_labels(labels))
+        return self._fit_shared(Samples(vectors, positions, len(labels)), labels, seen)
+
+    def _fit_shared(self, samples: Samples, labels: Array, seen: Prototypes) -> Self:
+        """Learn from samples that other methods may be fitted to as well; everything is validated already."""
         self.classes_ = labels
         self.seen_prototypes_ = seen
-        self._fit(vectors, positions, seen.vectors.astype(np.float64))
+        self.n_features_in_ = samples.d
+        self._fit_samples(samples, seen.vectors.astype(np.float64))
         return self
 
     def class_scores(self, X: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> npt.NDArray[np.float64]:
@@ -204,16 +221,29 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 )
             )
         score = self._scorer(self._check_prototypes(prototypes).vectors.astype(np.float64))
+        whole = self.capabilities.transductive
 
         def scores(X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-            vectors = validate_data(self, X, dtype=np.float64, reset=False) if fitted else _check_vectors(self, X)
-            return score(vectors)
+            dtypes = [np.float64, np.float32]
+            vectors = validate_data(self, X, dtype=dtypes, reset=False) if fitted else _check_vectors(self, X)
+            if whole or len(vectors) <= _ROWS:
+                return score(vectors.astype(np.float64, copy=False))
+            out = np.empty((len(vectors), prototypes.n_classes))
+            for start in range(0, len(vectors), _ROWS):
+                rows = slice(start, start + _ROWS)
+                out[rows] = score(vectors[rows].astype(np.float64, copy=False))
+            return out
 
         return scores
 
     def predict(self, X: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> Array:
         """Return the best class of each vector: a label of `fit`, or a name of `prototypes`; shape (n,)."""
-        best = self.class_scores(X, prototypes=prototypes).argmax(axis=1)
+        score = self.scorer(prototypes)
+        if self.capabilities.transductive or not hasattr(X, "__len__") or len(X) <= _ROWS:
+            best = score(X).argmax(axis=1)
+        else:  # the scores of all rows at once may not fit into memory; their best classes do
+            parts = np.asarray(X)
+            best = np.concatenate([score(parts[i : i + _ROWS]).argmax(axis=1) for i in range(0, len(parts), _ROWS)])
         labels = self.classes_ if prototypes is None else np.array(prototypes.names)
         chosen: Array = np.asarray(labels)[best]
         return chosen
@@ -289,5 +319,5 @@ def _check_vectors(owner: Method, X: npt.ArrayLike) -> Array:
     """Validate vectors for a method that was never fitted (a stateless one)."""
     from sklearn.utils import check_array
 
-    checked: Array = check_array(X, dtype=np.float64, estimator=owner)
+    checked: Array = check_array(X, dtype=[np.float64, np.float32], estimator=owner)
     return checked

@@ -28,6 +28,8 @@ __all__ = ["ClassifierRegression"]
 _BLOCK = 8192
 #: Keeps the normal equations solvable when prototypes repeat; far below any useful `alpha`.
 _JITTER = 1e-2
+# Longer vectors are cut to this: their products with a classifier would exceed single precision.
+_LONGEST = 1e30
 
 
 class ClassifierRegression(Method):
@@ -214,16 +216,20 @@ class ClassifierRegression(Method):
         def classifiers(block: Array) -> Array:
             return unit_rows(_kernel(unit_rows(block), anchors, self.gamma) @ dual)
 
-        kept = classifiers(P) if len(P) <= _BLOCK else None
+        kept = classifiers(P).astype(np.float32) if len(P) <= _BLOCK else None
+        # Single precision halves the cost of these products, which run once per photo, and moves a cosine by 1e-7.
+        narrow, narrow_mean = coef.astype(np.float32), mean.astype(np.float32)
+        narrow_intercept = intercept.astype(np.float32)
 
         def score(X: Array) -> Array:
             # Probabilities sum to one, so that centring the mixture is centring each classifier.
-            mixture = softmax(X @ coef.T + intercept, axis=1) @ coef - mean
-            query = (1 - relation) * unit_rows(X) + relation * unit_rows(mixture)
+            logits = np.clip(X, -_LONGEST, _LONGEST).astype(np.float32) @ narrow.T
+            mixture = softmax(logits + narrow_intercept, axis=1) @ narrow - narrow_mean
+            query = ((1 - relation) * unit_rows(X) + relation * unit_rows(mixture)).astype(np.float32)
             if kept is not None:
-                return np.asarray(query @ kept.T)
-            blocks = [query @ classifiers(P[i : i + _BLOCK]).T for i in range(0, len(P), _BLOCK)]
-            return np.concatenate(blocks, axis=1)
+                return np.asarray(query @ kept.T, dtype=np.float64)
+            blocks = [query @ classifiers(P[i : i + _BLOCK]).astype(np.float32).T for i in range(0, len(P), _BLOCK)]
+            return np.concatenate(blocks, axis=1).astype(np.float64)
 
         return score
 

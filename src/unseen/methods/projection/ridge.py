@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
-
-import numpy as np
-from scipy import linalg
 
 from unseen.methods.base import Citation, Method
 from unseen.methods.linalg import cosine
@@ -13,6 +11,7 @@ from unseen.validation import check_number
 
 if TYPE_CHECKING:
     from unseen.methods.base import Array
+    from unseen.methods.samples import Samples
 
 __all__ = ["Ridge"]
 
@@ -45,8 +44,8 @@ class Ridge(Method):
 
     Notes
     -----
-    Inductive. The smaller of the primal (d x d) and the dual (n x n) system is solved: O(n d min(n, d)). Leaving
-    out the intercept costs up to half of the accuracy on non-centred features, so there is no switch for it.
+    Inductive. O(n d min(n, d)), once for all `alpha` where samples are shared. Directions in which the vectors do not
+    vary get no weight, so ``alpha=0`` is the least-norm solution. Leaving out the intercept costs up to half of the accuracy on non-centred features, so there is no switch for it.
     Regression in this direction makes hubs (Shigeto et al. 2015).
 
     References
@@ -71,38 +70,20 @@ class Ridge(Method):
         venue="NIPS",
         year=2009,
     )
+    search_space = MappingProxyType({"alpha": tuple(10.0**e for e in range(-4, 3))})
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
-    def _fit(self, X: Array, y: Array, S: Array) -> None:
+    def _fit_samples(self, samples: Samples, S: Array) -> None:
         alpha = check_number("Ridge", "alpha", self.alpha, low=0)
-        self.feature_mean_ = X.mean(axis=0)
-        targets = S[y]
-        self.semantic_mean_ = targets.mean(axis=0)
-        A, T = X - self.feature_mean_, targets - self.semantic_mean_
-        n, d = A.shape
-        penalty = alpha * np.square(A).sum() / d
-        if n < d:
-            self.coef_ = A.T @ _solve(A @ A.T, penalty, T)
-        else:
-            self.coef_ = _solve(A.T @ A, penalty, A.T @ T)
+        share = samples.counts / samples.n
+        self.feature_mean_ = samples.mean
+        self.semantic_mean_ = share @ S
+        # A sum over samples is a sum over classes: all samples of a class have one target.
+        products = (samples.rotated * samples.counts[:, None]).T @ (S - self.semantic_mean_)
+        penalty = alpha * samples.scale
+        self.coef_ = samples.axes @ (products / (samples.values + penalty)[:, None])
 
     def _class_scores(self, X: Array, P: Array) -> Array:
         return cosine((X - self.feature_mean_) @ self.coef_ + self.semantic_mean_, P)
-
-
-def _solve(gram: Array, penalty: float, right: Array) -> Array:
-    """Solve (gram + penalty I) Z = right; by least norm where that is singular (constant or repeated columns)."""
-    system = gram + penalty * np.eye(len(gram))
-    try:
-        factor = linalg.cho_factor(system, lower=True)
-        diagonal = np.abs(np.diag(factor[0]))
-        # Beyond this condition number a Cholesky solution has no digits left in double precision.
-        if diagonal.min() > 1e-7 * diagonal.max():
-            solution: Array = linalg.cho_solve(factor, right)
-            return solution
-    except linalg.LinAlgError:
-        pass  # not positive definite in double precision: the least-norm solution below is right for it
-    least_norm: Array = linalg.lstsq(system, right, lapack_driver="gelsd")[0]
-    return least_norm
