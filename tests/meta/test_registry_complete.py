@@ -19,6 +19,8 @@ from unseen.registry import ENCODERS, METHODS, Registry
 if TYPE_CHECKING:
     from types import ModuleType
 
+# scikit-learn's battery treats any class called CCA as its own and skips checks of it.
+SHORT = {"CanonicalCorrelation": "CCA"}
 DOCS = Path(unseen.__file__).parents[2] / "docs"
 
 
@@ -61,7 +63,7 @@ def test_a_method_lives_in_the_folder_of_its_family(name: str) -> None:
     assert cls.family in FAMILIES
     folder, _, module = cls.__module__.rpartition(".")
     assert folder == f"unseen.methods.{cls.family}"
-    assert module.replace("_", "") == cls.__name__.lower()
+    assert module.replace("_", "") == SHORT.get(cls.__name__, cls.__name__).lower()
     assert name == module
     assert importlib.import_module(cls.__module__).__all__ == [cls.__name__]
 

@@ -69,7 +69,7 @@ class Capabilities:
     needs_unseen_at_fit : bool
         `fit` looks at prototypes of classes without examples.
     generative : bool
-        Makes up examples of unseen classes.
+        Makes up examples of the scored classes, or picks them; then a class's score depends on its rivals.
     stateless : bool
         `class_scores` works before `fit` when prototypes are given.
     shared_space : bool
@@ -239,11 +239,12 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: npt.ArrayLike, *, prototypes: Prototypes | None = None) -> Array:
         """Return the best class of each vector: a label of `fit`, or a name of `prototypes`; shape (n,)."""
         score = self.scorer(prototypes)
-        if self.capabilities.transductive or not hasattr(X, "__len__") or len(X) <= _ROWS:
+        n = X.shape[0] if isinstance(X, np.ndarray) and X.ndim == 2 and not self.capabilities.transductive else 0
+        if n > _ROWS:  # the scores of all rows at once may not fit into memory; their best classes do
+            parts = [np.asarray(X)[i : i + _ROWS] for i in range(0, n, _ROWS)]
+            best = np.concatenate([score(part).argmax(axis=1) for part in parts])
+        else:
             best = score(X).argmax(axis=1)
-        else:  # the scores of all rows at once may not fit into memory; their best classes do
-            parts = np.asarray(X)
-            best = np.concatenate([score(parts[i : i + _ROWS]).argmax(axis=1) for i in range(0, len(parts), _ROWS)])
         labels = self.classes_ if prototypes is None else np.array(prototypes.names)
         chosen: Array = np.asarray(labels)[best]
         return chosen

@@ -6,12 +6,14 @@ matrix serves every strength of every penalty, so a search over parameters, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import linalg, sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Array = np.ndarray[Any, Any]
 
@@ -58,7 +60,6 @@ class Samples:
 
     def __init__(self, X: Array, y: Array, n_classes: int) -> None:
         self.X, self.y, self.n_classes = X, y, n_classes
-        self._derived: tuple[str, Samples] | None = None
 
     @property
     def n(self) -> int:
@@ -104,7 +105,7 @@ class Samples:
         if self.n <= self.d:
             centred = self.X.astype(np.float64) - self.mean
             values, left = linalg.eigh(centred @ centred.T)
-            kept = values > _FLAT * max(values[-1], 0.0)
+            kept = values > self._floor(values)
             values = values[kept][::-1]
             axes = (centred.T @ left[:, kept][:, ::-1]) / np.sqrt(values)
             return values, axes
@@ -113,8 +114,13 @@ class Samples:
             centred = block - self.mean
             scatter += centred.T @ centred
         values, axes = linalg.eigh(scatter, overwrite_a=True)
-        kept = values > _FLAT * max(values[-1], 0.0)
+        kept = values > self._floor(values)
         return values[kept][::-1], np.ascontiguousarray(axes[:, kept][:, ::-1])
+
+    def _floor(self, values: Array) -> float:
+        # Beside an offset, vectors that are all alike differ by the rounding of their mean.
+        offset = self.n * float(self.mean @ self.mean) * np.finfo(np.float64).eps
+        return max(_FLAT * float(values[-1]), 100 * offset * np.finfo(np.float64).eps)
 
     @property
     def values(self) -> Array:

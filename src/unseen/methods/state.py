@@ -7,8 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from unseen.errors import ModelError, UnknownNameError
+from unseen.methods.preprocessing import FeatureScaling, PrototypeScaling
 from unseen.prototypes import Prototypes
 from unseen.registry import METHODS
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["load_method", "registered_name", "save_method"]
 
 _FORMAT, _VERSION = "unseen-method", 1
+# Estimators that are no methods but may be parts of one.
+_SCALINGS: dict[str, type[Any]] = {"feature_scaling": FeatureScaling, "prototype_scaling": PrototypeScaling}
 
 
 def registered_name(method: Method) -> str:
@@ -48,35 +52,74 @@ def save_method(method: Method, path: Path) -> None:
     """
     safetensors = importlib.import_module("safetensors.numpy")
     tensors: dict[str, np.ndarray[Any, Any]] = {}
+    card = {"format": _FORMAT, "version": _VERSION, **_describe(method, "", tensors)}
+    # Through bytes: save_file would make the file readable by its owner alone.
+    path.write_bytes(safetensors.save(tensors, metadata={"unseen": json.dumps(card, sort_keys=True)}))
+
+
+def _describe(estimator: Any, prefix: str, tensors: dict[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
+    """Put an estimator's arrays into `tensors`, their names behind `prefix`; return everything else about it."""
     values: dict[str, Any] = {}
-    for key, value in vars(method).items():
+    for key, value in vars(estimator).items():
         if not key.endswith("_") or key.startswith("_"):
             continue
+        name = f"{prefix}{key}"
         if isinstance(value, Prototypes):
-            tensors[f"{key}.vectors"] = value.vectors
+            tensors[f"{name}.vectors"] = value.vectors
             if value.seen is not None:
-                tensors[f"{key}.seen"] = value.seen
+                tensors[f"{name}.seen"] = value.seen
             values[key] = {"prototypes": value.names}
         elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-            tensors[key] = np.ascontiguousarray(value)
+            tensors[name] = np.ascontiguousarray(value)
+            values[key] = {"array": True}
         elif isinstance(value, np.ndarray) and value.dtype.kind in "UO":
             values[key] = {"strings": value.tolist()}
-        elif isinstance(value, bool | int | float | str | np.integer | np.floating):
+        elif isinstance(value, BaseEstimator):
+            values[key] = {"estimator": _describe(value, f"{name}/", tensors)}
+        elif isinstance(value, list) and all(isinstance(part, BaseEstimator) for part in value):
+            parts = [_describe(part, f"{name}/{i}/", tensors) for i, part in enumerate(value)]
+            values[key] = {"estimators": parts}
+        elif value is None or isinstance(value, bool | int | float | str | np.integer | np.floating):
             values[key] = {"value": value.item() if isinstance(value, np.generic) else value}
         else:
             raise ModelError(
-                f"save_method: {type(method).__name__}.{key} must be an array, a number, a string or Prototypes; "
-                f"got {type(value).__name__}. Keep other things in attributes that do not end in an underscore."
+                f"save_method: {type(estimator).__name__}.{key} must be an array, a number, a string, Prototypes or "
+                f"estimators; got {type(value).__name__}. Keep other things in attributes that do not end in an "
+                "underscore."
             )
-    card = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "method": registered_name(method),
-        "params": method.get_params(deep=False),
-        "values": values,
-    }
-    # Through bytes: save_file would make the file readable by its owner alone.
-    path.write_bytes(safetensors.save(tensors, metadata={"unseen": json.dumps(card, sort_keys=True)}))
+    return {"method": _name_of(estimator), "params": _params_of(estimator), "values": values}
+
+
+def _params_of(estimator: Any) -> dict[str, Any]:
+    """Return the parameters as JSON can hold them: an estimator among them as its name and parameters."""
+    params: dict[str, Any] = {}
+    for key, value in estimator.get_params(deep=False).items():
+        if isinstance(value, BaseEstimator):
+            params[key] = {"estimator": _name_of(value), "params": _params_of(value)}
+        elif isinstance(value, list | tuple) and value and all(isinstance(part, BaseEstimator) for part in value):
+            params[key] = {"estimators": [{"estimator": _name_of(v), "params": _params_of(v)} for v in value]}
+        else:
+            params[key] = value
+    return params
+
+
+def _name_of(estimator: Any) -> str:
+    for name, cls in _SCALINGS.items():
+        if type(estimator) is cls:
+            return name
+    return registered_name(estimator)
+
+
+def _blank(name: str, params: dict[str, Any]) -> Any:
+    """Return an unfitted estimator; only classes that are registered here can come out."""
+    built = {}
+    for key, value in params.items():
+        if isinstance(value, dict) and "estimator" in value:
+            value = _blank(value["estimator"], value["params"])
+        elif isinstance(value, dict) and "estimators" in value:
+            value = [_blank(part["estimator"], part["params"]) for part in value["estimators"]]
+        built[key] = value
+    return (_SCALINGS[name] if name in _SCALINGS else METHODS.get(name))(**built)
 
 
 def load_method(path: Path) -> Method:
@@ -98,8 +141,7 @@ def load_method(path: Path) -> Method:
             # NaN compares false everywhere, so it would come out as scores that look fine.
             if not np.isfinite(tensor).all():
                 raise ValueError(f"{key} holds NaN or infinity")
-        method: Method = METHODS.get(card["method"])(**card["params"])
-        _restore(method, card["values"], tensors)
+        method: Method = _restore(card, "", tensors)
     except UnknownNameError as error:
         raise ModelError(f"load_method: {path} needs a method that is not installed. {error}") from None
     except FileNotFoundError:
@@ -109,18 +151,30 @@ def load_method(path: Path) -> Method:
     return method
 
 
-def _restore(method: Method, values: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> None:
-    restored: dict[str, Any] = {key: tensor for key, tensor in tensors.items() if "." not in key}
-    for key, value in values.items():
+def _restore(card: dict[str, Any], prefix: str, tensors: dict[str, np.ndarray[Any, Any]]) -> Any:
+    estimator = _blank(card["method"], card["params"])
+    # Files of the first version list no arrays: there, everything without a dot is one.
+    keys = [key for key in tensors if "." not in key and "/" not in key] if not prefix else []
+    restored: dict[str, Any] = {key: tensors[key] for key in keys}
+    for key, value in card["values"].items():
+        name = f"{prefix}{key}"
         if "prototypes" in value:
-            vectors, seen = tensors[f"{key}.vectors"], tensors.get(f"{key}.seen")
+            vectors, seen = tensors[f"{name}.vectors"], tensors.get(f"{name}.seen")
             restored[key] = Prototypes(value["prototypes"], vectors, seen=seen)
+        elif "array" in value:
+            restored[key] = tensors[name]
         elif "strings" in value:
             restored[key] = np.array(value["strings"])
+        elif "estimator" in value:
+            restored[key] = _restore(value["estimator"], f"{name}/", tensors)
+        elif "estimators" in value:
+            parts = value["estimators"]
+            restored[key] = [_restore(part, f"{name}/{i}/", tensors) for i, part in enumerate(parts)]
         else:
             restored[key] = value["value"]
     for key, value in restored.items():
         # A file may only set what a fit sets: never a method, a dunder or a parameter.
-        if not key.endswith("_") or key.startswith("_") or hasattr(type(method), key):
+        if not key.endswith("_") or key.startswith("_") or hasattr(type(estimator), key):
             raise ValueError(f"attribute {key!r} is not one that a fit sets")
-        setattr(method, key, value)
+        setattr(estimator, key, value)
+    return estimator

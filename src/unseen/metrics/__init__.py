@@ -2,5 +2,12 @@
 
 from unseen.metrics.accuracy import per_class_top_k
 from unseen.metrics.calibration import expected_calibration_error
+from unseen.metrics.gzsl import SeenUnseenCurve, harmonic_mean, seen_unseen_curve
 
-__all__ = ["expected_calibration_error", "per_class_top_k"]
+__all__ = [
+    "SeenUnseenCurve",
+    "expected_calibration_error",
+    "harmonic_mean",
+    "per_class_top_k",
+    "seen_unseen_curve",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -105,6 +106,7 @@ class ClassifierRegression(Method):
         venue="ICCV",
         year=2013,
     )
+    search_space = MappingProxyType({"gamma": (0.5, 2.0), "alpha": (0.1, 0.3, 1.0), "relation": (0.0, 0.4)})
 
     def __init__(
         self,
@@ -179,7 +181,7 @@ class ClassifierRegression(Method):
         """Return the vectors (R, k) to learn from and the seen class (R,) of each."""
         names = self.seen_prototypes_.names
         rows, classes = [S], [np.arange(len(S))]
-        for view in self._views:
+        for view in getattr(self, "_views", ()):
             if view.n_dimensions != S.shape[1]:
                 raise InputError(
                     message(

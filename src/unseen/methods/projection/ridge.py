@@ -44,8 +44,9 @@ class Ridge(Method):
 
     Notes
     -----
-    Inductive. O(n d min(n, d)), once for all `alpha` where samples are shared. Directions in which the vectors do not
-    vary get no weight, so ``alpha=0`` is the least-norm solution. Leaving out the intercept costs up to half of the accuracy on non-centred features, so there is no switch for it.
+    Inductive. O(n d min(n, d)), once for all `alpha` where samples are shared. Directions in which the vectors do
+    not vary get no weight, so ``alpha=0`` is the least-norm solution. Leaving out the intercept costs up to half of
+    the accuracy on non-centred features, so there is no switch for it.
     Regression in this direction makes hubs (Shigeto et al. 2015).
 
     References

@@ -1,0 +1,1 @@
+"""Labelled examples of similar seen classes, borrowed for classes that have none."""

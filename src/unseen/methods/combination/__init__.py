@@ -1,0 +1,1 @@
+"""Classifiers of elements (attributes), combined into classes."""

@@ -1,0 +1,101 @@
+"""What the methods of this family share: attributes as targets, their classifiers, and their product."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit
+
+from unseen.errors import InputError
+from unseen.methods.classifiers import linear_outputs
+from unseen.validation import check_number, message
+
+if TYPE_CHECKING:
+    from unseen.methods.base import Array
+    from unseen.methods.samples import Samples
+
+__all__ = ["attribute_classifiers", "attribute_product", "attribute_range", "check_attributes", "presence"]
+
+
+def check_attributes(owner: str, attributes: Any, prior: Any, sharpness: Any) -> None:
+    """Raise `InputError` unless the parameters that the family shares are usable."""
+    for argument, value, known in (
+        ("attributes", attributes, ("soft", "binary")),
+        ("prior", prior, ("uniform", "seen")),
+    ):
+        if not (isinstance(value, str) and value in known):
+            expected = " or ".join(map(repr, known))
+            raise InputError(message(owner, argument, expected, value, "Pass one of the two"))
+    check_number(owner, "sharpness", sharpness, low=0, low_open=True)
+
+
+def attribute_range(S: Array) -> tuple[Array, Array, Array]:
+    """Return which columns (m,) of seen prototypes S (C, k) vary, and their means and standard deviations (m,).
+
+    An attribute that all seen classes have alike cannot be learned, nor does its presence tell them apart.
+    """
+    used = np.flatnonzero(np.ptp(S, axis=0) > 0)
+    return used, S[:, used].mean(axis=0), S[:, used].std(axis=0)
+
+
+def presence(P: Array, mean: Array, spread: Array, *, attributes: str, sharpness: float) -> Array:
+    r"""Return the degree (C, m), in [0, 1], to which classes have attributes that vary.
+
+    .. math:: a_{cj} = \sigma\bigl(\text{sharpness}\,(p_{cj}-\bar s_j)/\operatorname{std} s_j\bigr)
+       \quad\text{or}\quad a_{cj} = [\,p_{cj} > \bar s_j\,]
+
+    Parameters
+    ----------
+    P : ndarray of shape (C, m)
+        Prototypes.
+    mean, spread : ndarray of shape (m,)
+        Means and standard deviations over seen classes.
+    attributes : {"soft", "binary"}
+        The first formula or the second.
+    sharpness : float
+        How close soft attributes come to binary ones.
+    """
+    if attributes == "binary":
+        return np.greater(P, mean).astype(np.float64)
+    soft: Array = expit(sharpness * (P - mean) / spread)
+    return soft
+
+
+def attribute_classifiers(samples: Samples, targets: Array, *, C: float) -> tuple[Array, Array]:
+    """Fit a logistic regression of each attribute, all at once: weights (m, d) and offsets (m,).
+
+    Parameters
+    ----------
+    samples : Samples
+        Vectors and their classes.
+    targets : ndarray of shape (C_seen, m)
+        Presence of each attribute in each class, in [0, 1], not the same in all classes.
+    C : float
+        Inverse strength of the penalty, above 0, for features that are centred and scaled together.
+    """
+
+    def loss(Z: Array, _: Array) -> tuple[float, Array]:
+        small = np.exp(-np.abs(Z))
+        value = float((np.maximum(Z, 0) + np.log1p(small)).sum(dtype=np.float64))
+        return value, np.where(Z >= 0, 1, small) / (1 + small)
+
+    return linear_outputs(samples, loss, targets.shape[1], penalty=1 / C, curvature=0.25, targets=targets)
+
+
+def attribute_product(present: Array, absent: Array, prior: Array, table: Array) -> Array:
+    r"""Return the logarithm (n, C) of the product over attributes of probability over prior.
+
+    .. math:: \sum_j a_{cj} \log\frac{p(a_j\mid x)}{p(a_j)} + (1-a_{cj}) \log\frac{1-p(a_j\mid x)}{1-p(a_j)}
+
+    Parameters
+    ----------
+    present, absent : ndarray of shape (n, m)
+        Logarithms of the probabilities that an attribute is present and that it is absent.
+    prior : ndarray of shape (m,)
+        Probability of each attribute, above 0 and below 1.
+    table : ndarray of shape (C, m)
+        Presence of attributes in classes, in [0, 1].
+    """
+    product: Array = (present - np.log(prior)) @ table.T + (absent - np.log1p(-prior)) @ (1 - table).T
+    return product

@@ -1,0 +1,143 @@
+"""Generalized zero-shot metrics: seen and unseen classes compete, and the balance between them is swept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unseen.errors import InputError
+from unseen.metrics.accuracy import check_scores
+from unseen.validation import message, verbatim
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["SeenUnseenCurve", "harmonic_mean", "seen_unseen_curve"]
+
+Array = np.ndarray[Any, Any]
+
+
+def harmonic_mean(u: float, s: float) -> float:
+    """Return ``2 u s / (u + s)``, 0 where both are 0: high only if unseen and seen classes both do well.
+
+    Examples
+    --------
+    >>> round(harmonic_mean(0.2, 0.8), 2)
+    0.32
+    """
+    return 2 * u * s / (u + s) if u + s > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class SeenUnseenCurve:
+    """Accuracy on unseen against accuracy on seen classes, for every penalty on the seen classes' scores.
+
+    Attributes
+    ----------
+    penalties : ndarray of shape (m,)
+        What is subtracted from the scores of seen classes, ascending; the first is minus infinity.
+    u : ndarray of shape (m,)
+        Mean per-class top-1 accuracy on unseen classes, among all classes, at each penalty; never falls.
+    s : ndarray of shape (m,)
+        The same on seen classes; never rises.
+
+    References
+    ----------
+    Chao, Changpinyo, Gong and Sha, "An Empirical Study and Analysis of Generalized Zero-Shot Learning for Object
+    Recognition in the Wild", ECCV 2016.
+    """
+
+    penalties: npt.NDArray[np.float64]
+    u: npt.NDArray[np.float64]
+    s: npt.NDArray[np.float64]
+
+    @property
+    def ausuc(self) -> float:
+        """Area under the curve, in [0, 1]."""
+        return float(np.trapezoid(self.u[::-1], self.s[::-1])) if len(self.u) > 1 else 0.0
+
+    def at(self, penalty: float) -> tuple[float, float, float]:
+        """Return u, s and their harmonic mean at a penalty; 0.0 is the method as it is."""
+        # The entry at penalties[i] holds from there to just before penalties[i + 1].
+        i = max(int(np.searchsorted(self.penalties, penalty, side="right")) - 1, 0)
+        u, s = float(self.u[i]), float(self.s[i])
+        return u, s, harmonic_mean(u, s)
+
+    def best(self) -> tuple[float, float]:
+        """Return the penalty with the highest harmonic mean, in the middle of where it holds, and that mean."""
+        means = np.array([harmonic_mean(float(u), float(s)) for u, s in zip(self.u, self.s, strict=True)])
+        i = int(means.argmax())
+        low = self.penalties[i] if i else self.penalties[min(1, len(self.penalties) - 1)]
+        high = self.penalties[i + 1] if i + 1 < len(self.penalties) else self.penalties[i]
+        middle = (low + high) / 2
+        return (float(middle) if np.isfinite(middle) else 0.0), float(means[i])
+
+
+def seen_unseen_curve(y: npt.ArrayLike, scores: npt.ArrayLike, seen: npt.ArrayLike) -> SeenUnseenCurve:
+    """Sweep the penalty on seen classes over all values that change an answer.
+
+    Parameters
+    ----------
+    y : array-like of int of shape (n,)
+        Column of each sample's class.
+    scores : array-like of shape (n, C)
+        Scores of all classes for samples of seen and unseen classes.
+    seen : array-like of bool of shape (C,)
+        Which columns are seen classes; both kinds must be there.
+
+    Returns
+    -------
+    SeenUnseenCurve
+        Accuracies are means over the classes that have samples. A tie between the best seen and the best unseen
+        class goes to the unseen one; ties within a kind to the first column. Exact: no grid. O(n C + n log n).
+
+    Raises
+    ------
+    InputError
+        When shapes disagree or one kind of class is missing.
+
+    Examples
+    --------
+    >>> curve = seen_unseen_curve([1, 0], [[2.0, 1.0], [3.0, 1.0]], [True, False])
+    >>> curve.ausuc, curve.at(0.0)[0], curve.best()
+    (1.0, 0.0, (1.5, 1.0))
+    """
+    columns, S = check_scores("seen_unseen_curve", y, scores)
+    mask = np.asarray(seen, dtype=bool)
+    if mask.shape != (S.shape[1],):
+        raise InputError(
+            message(
+                "seen_unseen_curve",
+                "seen",
+                f"of shape ({S.shape[1]},), one per column of scores",
+                verbatim(f"shape {mask.shape}"),
+                "Say of every class whether it was seen",
+            )
+        )
+    if mask.all() or not mask.any() or mask[columns].all() or not mask[columns].any():
+        raise InputError(
+            message(
+                "seen_unseen_curve",
+                "classes and samples",
+                "of both kinds, seen and unseen",
+                verbatim("one kind only"),
+                "Score seen and unseen classes together, for samples of both",
+            )
+        )
+    seen_columns, unseen_columns = np.flatnonzero(mask), np.flatnonzero(~mask)
+    best_seen = seen_columns[S[:, mask].argmax(axis=1)]
+    best_unseen = unseen_columns[S[:, ~mask].argmax(axis=1)]
+    rows = np.arange(len(S))
+    lead = S[rows, best_seen] - S[rows, best_unseen]  # at this penalty and above, the answer is an unseen class
+    counts = np.bincount(columns, minlength=S.shape[1])
+    n_seen, n_unseen = int((counts[mask] > 0).sum()), int((counts[~mask] > 0).sum())
+    weight = 1.0 / counts[columns]
+    gain = np.where(~mask[columns] & (best_unseen == columns), weight / n_unseen, 0.0)
+    loss = np.where(mask[columns] & (best_seen == columns), weight / n_seen, 0.0)
+    penalties, step = np.unique(lead, return_inverse=True)
+    u = np.concatenate([[0.0], np.cumsum(np.bincount(step, gain, len(penalties)))])
+    s = np.concatenate([[0.0], np.cumsum(np.bincount(step, loss, len(penalties)))])
+    s = s[-1] - s
+    return SeenUnseenCurve(np.concatenate([[-np.inf], penalties]), np.minimum(u, 1.0), np.clip(s, 0.0, 1.0))
