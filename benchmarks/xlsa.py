@@ -1,4 +1,4 @@
-"""The two data sets that methods are measured on, in the format of Xian et al. (2018); only seen classes until asked."""
+"""The two data sets that methods are measured on, in the format of Xian et al. (2018)."""
 
 from __future__ import annotations
 

@@ -45,6 +45,8 @@ NOTHING_TO_RUN = {
     "docs/decisions/0009-unknown-against-what-was-seen.md",
     "docs/decisions/0010-rooms-beside-the-design.md",
     "docs/decisions/0011-vectorised-resampling.md",
+    "docs/decisions/0012-summaries-shared-by-fits.md",
+    "docs/decisions/0013-the-automatic-choice.md",
 }
 
 README_COMMAND = "unseen classify examples/photos --classes examples/classes.yaml"

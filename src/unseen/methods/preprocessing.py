@@ -7,26 +7,29 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from scipy import linalg
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from unseen.errors import InputError
+from unseen.methods.correspondence.semantic import check_switch
 from unseen.methods.samples import Samples
 from unseen.validation import check_number, message
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["FeatureScaling", "PrototypeScaling"]
+__all__ = ["FeatureScaling", "PrototypeScaling", "even_share"]
 
 Array = np.ndarray[Any, Any]
 _ROWS = 4096
 CENTRES = ("none", "center", "standardize")
+# Scatter within classes below this share of all scatter is rounding: each class has one example, or copies of one.
+_NO_SCATTER = 1e-10
 
 
 def _powered(X: Array, power: float) -> Array:
     if power == 1:
         return X
-    out: Array = np.sign(X) * np.abs(X) ** power if power != 0.5 else np.sign(X) * np.sqrt(np.abs(X))
+    out: Array = np.sign(X) * np.abs(X) ** float(power) if power != 0.5 else np.sign(X) * np.sqrt(np.abs(X))
     return out
 
 
@@ -36,10 +39,22 @@ def _unit(X: Array) -> Array:
     return out
 
 
+def even_share(X: Array, y: Array, n_classes: int, wanted: int) -> Array:
+    """Return at most `wanted` rows of X, evenly many of each class, in an order that reordering X does not change."""
+    each = max(1, wanted // n_classes)
+    rows = []
+    for c in range(n_classes):
+        mine = np.flatnonzero(y == c)
+        ranked = mine[np.argsort(np.einsum("ij,ij->i", X[mine], X[mine]), kind="stable")]
+        rows.append(ranked[np.linspace(0, len(mine) - 1, min(each, len(mine))).astype(int)])
+    return np.concatenate(rows)[:wanted]
+
+
 class FeatureScaling(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""Scale feature vectors: signed power, unit length, principal components, within-class whitening.
 
-    .. math:: x \mapsto \Bigl(\tfrac1n S_w + \lambda \tfrac{\operatorname{tr} S_w}{n r} I\Bigr)^{-1/2} V^\top (x - \bar x)
+    .. math:: x \mapsto
+       \Bigl(\tfrac1n S_w + \lambda \tfrac{\operatorname{tr} S_w}{n r} I\Bigr)^{-1/2} V^\top (x - \bar x)
 
     Parameters
     ----------
@@ -57,7 +72,8 @@ class FeatureScaling(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     mean_ : ndarray of shape (d,)
-        Mean of the training vectors, after power and normalisation; zero where there is nothing to rotate.
+        Mean of the training vectors, after power and normalisation; zero where there is nothing to rotate, as where
+        they are all alike.
     map_ : ndarray of shape (d, r)
         What centred vectors are multiplied with; of shape (0, 0) where there is nothing to rotate.
 
@@ -70,7 +86,8 @@ class FeatureScaling(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     -----
     A scikit-learn transformer: use it in a `Pipeline`, or inside :class:`unseen.methods.meta.prepared.Prepared`,
     which scales prototypes too. Whitening costs O(n d^2 + d^3) once. Nothing is ever learned from the vectors that are
-    transformed.
+    transformed. Where no class has two different examples there is no scatter to whiten by, and the principal
+    components stay as they are.
 
     References
     ----------
@@ -102,33 +119,48 @@ class FeatureScaling(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         vectors = validate_data(self, X, dtype=[np.float64, np.float32])
         if y is None:
             if self.shrinkage is not None:
-                raise InputError(
-                    message(
-                        "FeatureScaling", "y", "given when shrinkage is", None, "Pass the classes, or shrinkage=None"
-                    )
-                )
+                # scikit-learn's checks ask for these words.
+                remedy = "Whitening requires y to be passed, but the target y is None: pass classes, or shrinkage=None"
+                raise InputError(message("FeatureScaling", "y", "given when shrinkage is", None, remedy))
             return self._learn(vectors, None, 1)
-        labels, positions = np.unique(np.asarray(y), return_inverse=True)
+        check_consistent_length(vectors, y)
+        if self.shrinkage is None:
+            return self._learn(vectors, None, 1)
+        labels, positions = np.unique(column_or_1d(y), return_inverse=True)
         return self._learn(vectors, positions, len(labels))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.required = self.shrinkage is not None
+        return tags
 
     def _learn(self, X: Array, y: Array | None, n_classes: int) -> Self:
         check_number("FeatureScaling", "power", self.power, low=0, low_open=True)
+        check_switch("FeatureScaling", "normalize", self.normalize)
+        floor, limit = 0.0, len(X)
+        if self.n_components is not None:
+            limit = int(check_number("FeatureScaling", "n_components", self.n_components, low=1, integer=True))
+        if self.shrinkage is not None:
+            floor = check_number("FeatureScaling", "shrinkage", self.shrinkage, low=0)
         self.n_features_in_ = X.shape[1]
+        y = np.zeros(len(X), np.intp) if y is None else y
         self.mean_, self.map_ = np.zeros(X.shape[1]), np.zeros((0, 0))
         if self.n_components is None and self.shrinkage is None:
             return self
-        samples = Samples(self._simple(X), np.zeros(len(X), np.intp) if y is None else y, n_classes)
-        kept = len(samples.values)
-        if self.n_components is not None:
-            kept = min(int(check_number("FeatureScaling", "n_components", self.n_components, low=1)), kept)
+        samples = Samples(self._simple(X), y, n_classes)
+        kept = min(limit, len(samples.values))
+        if not kept:
+            return self
         self.mean_, self.map_ = samples.mean, samples.axes[:, :kept]
-        if self.shrinkage is not None and kept:
-            floor = check_number("FeatureScaling", "shrinkage", self.shrinkage, low=0)
-            within = samples.within[:kept, :kept] / samples.n
+        if self.shrinkage is None:
+            return self
+        within = samples.within[:kept, :kept] / samples.n
+        if np.trace(within) > _NO_SCATTER * samples.values[:kept].sum() / samples.n:
             values, turn = linalg.eigh(within)
             values = np.maximum(values, 0) + floor * np.trace(within) / kept
             # Without shrinkage a direction without scatter would be stretched without bounds.
-            values = np.maximum(values, 1e-9 * (values.max() or 1.0))
+            values = np.maximum(values, 1e-9 * values.max())
             self.map_ = (self.map_ @ turn) / np.sqrt(values)
         return self
 
@@ -138,7 +170,7 @@ class FeatureScaling(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._apply(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
 
     def _simple(self, X: Array) -> Array:
-        X = _powered(X, self.power)
+        X = _powered(X, float(self.power))  # a numpy number would widen single precision
         return _unit(X) if self.normalize else X
 
     def _apply(self, X: Array) -> Array:
@@ -192,7 +224,8 @@ class PrototypeScaling(BaseEstimator):  # type: ignore[misc]
     def fit(self, S: Array) -> Self:
         """Learn centre and spread from the seen classes' prototypes S (C_seen, k)."""
         check_number("PrototypeScaling", "power", self.power, low=0, low_open=True)
-        if self.center not in CENTRES:
+        check_switch("PrototypeScaling", "normalize", self.normalize)
+        if not isinstance(self.center, str) or self.center not in CENTRES:
             raise InputError(
                 message("PrototypeScaling", "center", f"one of {', '.join(CENTRES)}", self.center, "Pass one of them")
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from unseen.errors import InputError
+from unseen.methods.correspondence.semantic import check_seed
 from unseen.methods.validation import Fold, FoldScores, front_of, make_folds, score_fold
-from unseen.prototypes import Prototypes
 from unseen.validation import check_number, message, verbatim
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     import numpy.typing as npt
 
     from unseen.methods.base import Array
+    from unseen.prototypes import Prototypes
 
 __all__ = ["OBJECTIVES", "ClassWiseSplit", "Selection", "select"]
 
@@ -83,7 +86,7 @@ class ClassWiseSplit:
                     "Use fewer folds",
                 )
             )
-        random = check_random_state(self.random_state)
+        random = check_seed("ClassWiseSplit", self.random_state)
         for _ in range(self.n_repeats):
             for held in np.array_split(random.permutation(len(labels)), self.n_splits):
                 out = np.isin(positions, held)
@@ -122,9 +125,13 @@ class Selection:
         figures = ("accuracy", "u", "s", "harmonic_mean", "ausuc", "spread")
         lines = [f"| setting | {' | '.join(figures)} |", "|" + "---|" * (len(figures) + 1)]
         for row in sorted(self.rows, key=lambda row: -row[self.objective])[:n]:
-            setting = ", ".join(f"{key}={value!r}" for key, value in row["params"].items()) or "(as given)"
+            setting = ", ".join(f"{key}={_cell(value)}" for key, value in row["params"].items()) or "(as given)"
             lines.append(f"| {setting} | {' | '.join(f'{row[name]:.3f}' for name in figures)} |")
         return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    return " ".join(repr(value).split()).replace("|", "\\|")
 
 
 def select(
@@ -137,6 +144,7 @@ def select(
     split: ClassWiseSplit | Iterable[tuple[npt.ArrayLike, npt.ArrayLike]] | None = None,
     objective: str = "accuracy",
     seen_share: float = 0.2,
+    max_per_class: int | None = None,
     refit: bool = True,
     random_state: Any = 0,
 ) -> Selection:
@@ -162,6 +170,9 @@ def select(
     seen_share : float, default 0.2
         Share of each training class's samples that is kept for that competition, in [0, 0.5]. With 0 only
         "accuracy" can be maximised.
+    max_per_class : int or None, default None
+        At most this many samples of each class take part in the search, drawn at random; None takes all. The final
+        fit takes all in any case.
     refit : bool, default True
         Whether to fit the best setting to all samples.
     random_state : int, RandomState or None, default 0
@@ -174,7 +185,8 @@ def select(
     Raises
     ------
     InputError
-        When folds share a class, the objective is unknown, or a parameter does not exist.
+        When folds share a class, the objective is unknown or cannot be told from the samples kept, or a parameter does
+        not exist.
 
     Notes
     -----
@@ -202,16 +214,24 @@ def select(
         raise InputError(
             message("select", "seen_share", f"above 0 for objective={objective!r}", seen_share, "Keep some samples")
         )
-    front_of(method, "select")
-    vectors, labels = np.asarray(X), np.asarray(y)
-    grid = list(ParameterGrid(_space(method) if space is None else space))
+    front_of(method, "select").method._check_prototypes(prototypes)
+    vectors, labels = check_array(X, dtype=[np.float64, np.float32], estimator="select"), column_or_1d(y)
+    check_consistent_length(vectors, labels)
+    grid = _grid(_space(method) if space is None else space)
     settings = [_configured(method, params) for params in grid]
     pairs = split if split is not None else ClassWiseSplit()
     pairs = pairs.split(vectors, labels) if isinstance(pairs, ClassWiseSplit) else pairs
+    if not isinstance(pairs, Iterable):
+        raise InputError(
+            message("select", "split", "a ClassWiseSplit, pairs of positions or None", split, "Pass one of them")
+        )
     figures: list[list[dict[str, float]]] = [[] for _ in settings]
     # Settings that prepare vectors alike stand together, so that one preparation serves them all.
     order = sorted(range(len(settings)), key=lambda i: (front_of(settings[i], "select").key, i))
-    for fold in make_folds(vectors, labels, prototypes, pairs, share, random_state):
+    limit = None if max_per_class is None else int(check_number("select", "max_per_class", max_per_class, low=1))
+    for fold in make_folds(
+        vectors, labels, prototypes, pairs, share, random_state, max_per_class=limit, max_learned=limit
+    ):
         for _, group in groupby(order, key=lambda i: front_of(settings[i], "select").key):
             shared: dict[str, Any] = {}
             for i in group:
@@ -219,6 +239,16 @@ def select(
     rows = [_row(params, found, objective) for params, found in zip(grid, figures, strict=True)]
     if not rows or not figures[0]:
         raise InputError(message("select", "split", "at least one fold", verbatim("none"), "Pass pairs of positions"))
+    if np.isnan(rows[0][objective]):
+        raise InputError(
+            message(
+                "select",
+                "seen_share",
+                f"enough to keep samples for objective={objective!r}",
+                seen_share,
+                "Raise it, or give every class more samples",
+            )
+        )
     best = max(range(len(rows)), key=lambda i: (rows[i][objective], -i))
     estimator = settings[best]
     if refit:
@@ -231,10 +261,26 @@ def _space(method: Any) -> Mapping[str, Sequence[Any]]:
     return {f"{front.prefix}{key}": values for key, values in front.method.search_space.items()}
 
 
-def _configured(method: Any, params: Mapping[str, Any]) -> Any:
+def _grid(space: Any) -> list[Mapping[str, Any]]:
+    expected = "a mapping of parameters to sequences of values, or a list of such mappings"
     try:
-        return clone(method).set_params(**params)
-    except ValueError as error:
+        grid = list(ParameterGrid(space))
+    except (TypeError, ValueError) as error:
+        raise InputError(message("select", "space", expected, space, f"scikit-learn says: {error}")) from None
+    if not grid:
+        raise InputError(message("select", "space", expected, space, "Pass at least one setting, such as {}"))
+    return grid
+
+
+def _configured(method: Any, params: Mapping[str, Any]) -> Any:
+    from unseen.methods.meta.prepared import Prepared
+
+    whole = clone(method)
+    if isinstance(whole, Prepared) and whole.method is None:
+        whole.set_params(method=front_of(whole, "select").method)  # None has no parameters to set
+    try:
+        return whole.set_params(**params)
+    except (ValueError, AttributeError) as error:
         raise InputError(
             message("select", "space", "parameters of the method", sorted(params), f"scikit-learn says: {error}")
         ) from None

@@ -98,7 +98,16 @@ def _params_of(estimator: Any) -> dict[str, Any]:
             params[key] = {"estimator": _name_of(value), "params": _params_of(value)}
         elif isinstance(value, list | tuple) and value and all(isinstance(part, BaseEstimator) for part in value):
             params[key] = {"estimators": [{"estimator": _name_of(v), "params": _params_of(v)} for v in value]}
+        elif isinstance(value, np.generic):
+            params[key] = value.item()
         else:
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError):
+                raise ModelError(
+                    f"save_method: {type(estimator).__name__}'s parameter {key} must be numbers, strings or "
+                    f"estimators; got {type(value).__name__}. Set another with set_params before saving."
+                ) from None
             params[key] = value
     return params
 
@@ -137,6 +146,8 @@ def load_method(path: Path) -> Method:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
         if card["format"] != _FORMAT or card["version"] != _VERSION:
             raise ValueError(f"format {card['format']!r}, version {card['version']!r}")
+        if card["method"] in _SCALINGS:
+            raise ValueError(f"{card['method']} is no method")
         for key, tensor in tensors.items():
             # NaN compares false everywhere, so it would come out as scores that look fine.
             if not np.isfinite(tensor).all():

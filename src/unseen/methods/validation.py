@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array
 
 from unseen.errors import InputError
 from unseen.methods.base import Method
+from unseen.methods.correspondence.semantic import check_seed
 from unseen.methods.samples import Samples
 from unseen.metrics.accuracy import per_class_top_k
 from unseen.metrics.gzsl import seen_unseen_curve
-from unseen.prototypes import Prototypes
 from unseen.validation import message, verbatim
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import numpy.typing as npt
 
     from unseen.methods.base import Array
+    from unseen.prototypes import Prototypes
 
 __all__ = ["Fold", "FoldScores", "Front", "front_of", "make_folds", "score_fold"]
 
@@ -97,9 +99,9 @@ def make_folds(
     InputError
         When a pair shares a class, or a side of it is empty.
     """
-    random = check_random_state(random_state)
+    random = check_seed("select", random_state)
     for first, second in pairs:
-        train, held = np.asarray(first), np.asarray(second)
+        train, held = _rows(first), _rows(second)
         known, out = np.unique(y[train]), np.unique(y[held])
         both = np.intersect1d(known, out)
         if len(both) or not len(known) or not len(out):
@@ -124,6 +126,12 @@ def make_folds(
             X[seen],
             np.searchsorted(known, y[seen]),
         )
+
+
+def _rows(part: npt.ArrayLike) -> Array:
+    """Return positions; a mask is as good."""
+    rows = np.asarray(part)
+    return np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.intp)
 
 
 def _fewer(rows: Array, y: Array, limit: int | None, random: Any) -> Array:
@@ -174,12 +182,13 @@ def front_of(estimator: Any, owner: str) -> Front:
     Raises
     ------
     InputError
-        When it is neither a method nor a pipeline that ends in one.
+        When it is neither a method nor a pipeline that ends in one, or a part of it is of the wrong kind.
     """
     from unseen.methods.meta.prepared import Prepared
     from unseen.methods.projection.kernel_ridge import KernelRidge
 
     if isinstance(estimator, Prepared):
+        estimator._check_parts()
         inner = KernelRidge() if estimator.method is None else estimator.method
         return Front(estimator, inner, "method__", estimator.features)
     if isinstance(estimator, Method):
@@ -231,7 +240,7 @@ def score_fold(estimator: Any, fold: Fold, shared: dict[str, Any]) -> FoldScores
     seen = fold.prototypes.subset([str(name) for name in fold.labels])
     model._fit_shared(samples, fold.labels, seen)
     together = model.scorer(fold.prototypes)
-    if model.capabilities.transductive or model.capabilities.generative:
+    if _depends_on_rivals(model):
         # Scores depend on what else is scored, so each question is asked by itself.
         held = fold.prototypes.subset(fold.prototypes.names[fold.n_seen :])
         both = together(np.concatenate([X_unseen, X_seen]))
@@ -241,11 +250,23 @@ def score_fold(estimator: Any, fold: Fold, shared: dict[str, Any]) -> FoldScores
     return FoldScores(unseen[:, fold.n_seen :], unseen, kept)
 
 
+def _depends_on_rivals(part: Any) -> bool:
+    """Whether a method, or one inside it, scores a class differently beside other classes or vectors."""
+    if isinstance(part, list | tuple):
+        return any(_depends_on_rivals(one) for one in part)
+    if not isinstance(part, Method):
+        return False
+    tags = part.capabilities
+    return tags.transductive or tags.generative or _depends_on_rivals(list(part.get_params(deep=False).values()))
+
+
 def _prepared(transformer: Any, fold: Fold) -> tuple[Samples, Array, Array]:
     if transformer is None:
         return fold.samples, fold.X_unseen, fold.X_seen
     fitted = clone(transformer)
-    X = fitted.fit_transform(fold.samples.X, fold.samples.y)
+    # A pipeline's transformer may answer in whole numbers; `fit` would have widened them.
+    dtypes = [np.float64, np.float32]
+    X = check_array(fitted.fit_transform(fold.samples.X, fold.samples.y), dtype=dtypes)
     samples = Samples(X, fold.samples.y, fold.samples.n_classes)
     seen = fitted.transform(fold.X_seen) if len(fold.X_seen) else fold.X_seen
     return samples, fitted.transform(fold.X_unseen), seen

@@ -66,13 +66,20 @@ class SeenUnseenCurve:
         return u, s, harmonic_mean(u, s)
 
     def best(self) -> tuple[float, float]:
-        """Return the penalty with the highest harmonic mean, in the middle of where it holds, and that mean."""
+        """Return the penalty with the highest harmonic mean, in the middle of where it holds, and that mean.
+
+        Where the mean is 0 at every penalty, that is none: 0.0.
+        """
         means = np.array([harmonic_mean(float(u), float(s)) for u, s in zip(self.u, self.s, strict=True)])
         i = int(means.argmax())
-        low = self.penalties[i] if i else self.penalties[min(1, len(self.penalties) - 1)]
-        high = self.penalties[i + 1] if i + 1 < len(self.penalties) else self.penalties[i]
-        middle = (low + high) / 2
-        return (float(middle) if np.isfinite(middle) else 0.0), float(means[i])
+        if means[i] == 0:
+            return 0.0, 0.0
+        # It holds on while penalties change wrong answers into other wrong ones.
+        after = i + int(np.append(means[i:] != means[i], True).argmax())
+        low, high = self.penalties[i], self.penalties[min(after, len(self.penalties) - 1)]
+        middle = low + (high - low) / 2
+        # Between neighbouring floating-point numbers there is no middle.
+        return float(middle if middle < high else low), float(means[i])
 
 
 def seen_unseen_curve(y: npt.ArrayLike, scores: npt.ArrayLike, seen: npt.ArrayLike) -> SeenUnseenCurve:

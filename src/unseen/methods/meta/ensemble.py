@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
+from unseen.methods.correspondence.semantic import check_seed
 from unseen.methods.meta.weights import informative, learn_weights, spread
 from unseen.methods.preprocessing import FeatureScaling
 from unseen.methods.samples import Samples
@@ -95,12 +96,13 @@ class Ensemble(Method):
     def _fit_samples(self, samples: Samples, S: Array) -> None:
         members = self._members()
         n_splits = int(check_number("Ensemble", "n_splits", self.n_splits, low=2, integer=True))
+        check_seed("Ensemble", self.random_state)
         shares = np.full(len(members), 1.0 / len(members))
         spreads: Array | None = None
         if len(members) > 1 and samples.n_classes >= 4 * n_splits and informative(S):
             spreads, shares = self._learn(members, samples, n_splits)
         self.shares_ = shares
-        kept = [j for j in range(len(members)) if shares[j] >= _NEGLIGIBLE]
+        kept = [j for j in range(len(members)) if shares[j] >= min(_NEGLIGIBLE, shares.max())]
         self.methods_ = fit_together([members[j] for j in kept], samples, self.classes_, self.seen_prototypes_)
         if spreads is None:
             spreads = np.ones(len(members))
@@ -130,7 +132,7 @@ class Ensemble(Method):
 
         if self.methods is None:
             return [ESZSL(), KernelRidge(), SynC()]
-        members = list(self.methods)
+        members = list(self.methods) if isinstance(self.methods, list | tuple) else []
         if not members or not all(isinstance(m, Method) and not m.capabilities.transductive for m in members):
             raise InputError(
                 message("Ensemble", "methods", "a list of inductive methods", self.methods, "Pass at least one")

@@ -9,7 +9,8 @@ from sklearn.base import clone
 
 from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
-from unseen.methods.preprocessing import FeatureScaling, PrototypeScaling
+from unseen.methods.correspondence.semantic import check_switch
+from unseen.methods.preprocessing import FeatureScaling, PrototypeScaling, even_share
 from unseen.methods.samples import Samples
 from unseen.prototypes import Prototypes
 from unseen.validation import message
@@ -66,7 +67,8 @@ class Prepared(Method):
     -----
     Inductive: a class is compared with training vectors, never with its rivals or with the batch. Standardising
     helps some methods and hurts others; let `select` decide. Vectors alone can be scaled by a scikit-learn
-    ``Pipeline`` too; a pipeline cannot reach prototypes. Parameters of the parts are set as ``method__alpha``, ``features__power``.
+    ``Pipeline`` too; a pipeline cannot reach prototypes. Parameters of the parts are set as ``method__alpha``,
+    ``features__power``.
 
     References
     ----------
@@ -132,7 +134,9 @@ class Prepared(Method):
         scaled = Prototypes(self.seen_prototypes_.names, self._scaled(S))
         method = KernelRidge() if self.method is None else clone(self.method)
         self.method_ = method._fit_shared(samples, self.classes_, scaled)
-        self.reference_ = _even_share(samples) if self.standardize else np.zeros((0, samples.d))
+        self.reference_ = np.zeros((0, samples.d))
+        if self.standardize:
+            self.reference_ = samples.X[even_share(samples.X, samples.y, samples.n_classes, _REFERENCE)]
 
     def _scaled(self, P: Array) -> Array:
         return P if self.prototypes_ is None else self.prototypes_.transform(P)
@@ -170,6 +174,7 @@ class Prepared(Method):
                         "Prepared", name, f"a {kind.__name__} or None", part, f"Pass an instance of {kind.__name__}"
                     )
                 )
+        check_switch("Prepared", "standardize", self.standardize)
         if self.method is not None and self.method.capabilities.transductive:
             raise InputError(
                 message(
@@ -180,15 +185,3 @@ class Prepared(Method):
                     "Put Prepared inside the transductive method",
                 )
             )
-
-
-def _even_share(samples: Samples) -> Array:
-    """Return vectors taken evenly from each class, in the order of their length, which no reordering changes."""
-    each = max(1, _REFERENCE // samples.n_classes)
-    rows = []
-    for c in range(samples.n_classes):
-        mine = np.flatnonzero(samples.y == c)
-        ranked = mine[np.argsort(np.einsum("ij,ij->i", samples.X[mine], samples.X[mine]), kind="stable")]
-        rows.append(ranked[np.linspace(0, len(mine) - 1, min(each, len(mine))).astype(int)])
-    chosen: Array = samples.X[np.concatenate(rows)]
-    return chosen

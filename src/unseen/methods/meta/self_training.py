@@ -128,6 +128,10 @@ class SelfTraining(Method):
             raise InputError(
                 message("SelfTraining", "method", "an inductive method or None", self.method, "Pass an instance")
             )
+        if self.features is not None and not isinstance(self.features, FeatureScaling):
+            raise InputError(
+                message("SelfTraining", "features", "a FeatureScaling or None", self.features, "Pass an instance")
+            )
         method = KernelRidge() if self.method is None else clone(self.method)
         self.method_ = method._fit_shared(samples, self.classes_, self.seen_prototypes_)
         features = FeatureScaling(shrinkage=1.0) if self.features is None else clone(self.features)

@@ -17,12 +17,16 @@ Array = np.ndarray[Any, Any]
 
 # Pull of the weights towards their mean, against a loss that is a mean over samples: about the noise of a fold.
 _PULL = 0.02
+# Standardised scores that differ by less within every row tell no class from another.
+_SILENT = 1e-6
 
 
 def spread(scores: Array) -> float:
     """Return how far scores (m, H) lie from their row's mean, as a standard deviation; 1 where they do not."""
     centred = scores - scores.mean(axis=1, keepdims=True)
-    return float(np.sqrt(np.square(centred).mean())) or 1.0
+    deviation = float(np.sqrt(np.square(centred).mean()))
+    # What rounding leaves of equal scores must not be blown up to a spread of one.
+    return deviation if deviation > 8 * np.finfo(scores.dtype).eps * float(np.abs(scores).max()) else 1.0
 
 
 def informative(S: Array) -> bool:
@@ -47,9 +51,15 @@ def learn_weights(scores: Sequence[Array], targets: Sequence[Array]) -> Array:
     Notes
     -----
     Minimises the mean over classes of the log loss of the softmax of the weighted sum, whose total weight is its
-    inverse temperature. Convex; a small quadratic pull to equal weights decides between methods that agree.
+    inverse temperature. Convex; a small quadratic pull to equal weights decides between methods that agree. A method
+    that scores all classes alike has no weight, unless all do.
     """
     n_methods = len(scores[0])
+    telling = [j for j in range(n_methods) if any(np.ptp(Z[j], axis=1).max() > _SILENT for Z in scores)]
+    if 0 < len(telling) < n_methods:
+        few = np.zeros(n_methods)
+        few[telling] = learn_weights([Z[telling] for Z in scores], targets)
+        return few
     shares = []
     for y in targets:
         counts = np.bincount(y)
