@@ -307,36 +307,3 @@ def test_single_precision_prototypes_are_scaled_in_double() -> None:
 def test_parameters_of_prototypes_are_checked(params: dict[str, Any], match: str) -> None:
     with pytest.raises(InputError, match=match):
         PrototypeScaling().set_params(**params).fit(np.eye(2))
-
-
-# -- landmarks -----------------------------------------------------------------------------------------------
-
-
-def test_landmarks_give_the_kernel_between_them() -> None:
-    X, y = blobs()
-    scaling = FeatureScaling(normalize=False, landmarks=8, gamma=0.5).fit(X, y)
-    L = scaling.landmarks_
-    assert L.shape == (8, X.shape[1])
-    distances = np.square(L[:, None] - L).sum(axis=-1)
-    width = 0.5 / np.median(distances[distances > 0])
-    Z = scaling.transform(L)
-    np.testing.assert_allclose(Z @ Z.T, np.exp(-width * distances), atol=1e-7)
-    shuffled = np.random.default_rng(0).permutation(len(X))
-    np.testing.assert_allclose(
-        FeatureScaling(normalize=False, landmarks=8, gamma=0.5).fit(X[shuffled], y[shuffled]).transform(X),
-        scaling.transform(X),
-    )
-
-
-@pytest.mark.parametrize(
-    ("params", "match"), [({"landmarks": 1}, "landmarks must be"), ({"landmarks": 5, "gamma": 0.0}, "gamma must be")]
-)
-def test_bad_landmarks_are_refused(params: dict[str, Any], match: str) -> None:
-    X, y = blobs()
-    with pytest.raises(InputError, match=match):
-        FeatureScaling(**params).fit(X, y)
-
-
-def test_landmarks_that_are_all_alike_do_no_harm() -> None:
-    Z = FeatureScaling(landmarks=3).fit_transform(np.ones((6, 2)), [0, 0, 0, 1, 1, 1])
-    assert np.isfinite(Z).all()

@@ -228,7 +228,11 @@ def select(
     figures: list[list[dict[str, float]]] = [[] for _ in settings]
     # Settings that prepare vectors alike stand together, so that one preparation serves them all.
     order = sorted(range(len(settings)), key=lambda i: (front_of(settings[i], "select").key, i))
-    limit = None if max_per_class is None else int(check_number("select", "max_per_class", max_per_class, low=1))
+    limit = (
+        None
+        if max_per_class is None
+        else int(check_number("select", "max_per_class", max_per_class, low=1, integer=True))
+    )
     for fold in make_folds(
         vectors, labels, prototypes, pairs, share, random_state, max_per_class=limit, max_learned=limit
     ):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from unseen.errors import InputError
 from unseen.methods.base import FAMILIES, Capabilities, Citation
@@ -114,7 +115,8 @@ def _other_values(method: Method) -> Iterator[tuple[str, Any]]:
         if isinstance(value, bool):
             yield name, not value
         elif isinstance(value, int):
-            yield name, max(1, value // 2)
+            # Counts of parts, such as folds, may have to be two; counts of rounds cost less when they fall.
+            yield name, value // 2 if value > 3 else value + 1
         elif isinstance(value, float):
             yield name, value / 2
 
@@ -163,7 +165,7 @@ def fitted_arrays_are_finite(method: Method) -> None:
 
 
 def learned_state_can_be_saved(method: Method) -> None:
-    """What `fit` learns is arrays, numbers, strings and Prototypes in attributes with a final underscore.
+    """What `fit` learns is in attributes with a final underscore: arrays, numbers, strings, Prototypes, estimators.
 
     Those, and nothing else, are what :mod:`unseen.methods.state` writes to a file; a copy that has only them scores
     like the original.
@@ -173,7 +175,9 @@ def learned_state_can_be_saved(method: Method) -> None:
     copy = fresh(method)
     for name, value in vars(model).items():
         if name.endswith("_") and not name.startswith("_"):
-            plain = isinstance(value, Prototypes | bool | int | float | str | np.integer | np.floating)
+            plain = isinstance(value, Prototypes | bool | int | float | str | np.integer | np.floating | BaseEstimator)
+            plain = plain or value is None
+            plain = plain or (isinstance(value, list) and all(isinstance(part, BaseEstimator) for part in value))
             array = isinstance(value, np.ndarray) and value.dtype.kind in "fiubUO"
             require(plain or array, f"{name} is a {type(value).__name__}, which is not written to files")
             setattr(copy, name, value)
