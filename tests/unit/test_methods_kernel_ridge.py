@@ -123,3 +123,35 @@ def test_choices() -> None:
         KernelRidge(prototype_scaling="log").fit([[0], [2]], ["a", "b"], prototypes=AB)
     with pytest.raises(InputError, match=r"KernelRidge: metric must be 'cosine' or 'euclidean'; got 'dot'\. Pass one"):
         KernelRidge(metric="dot").fit([[0], [2]], ["a", "b"], prototypes=AB)
+
+
+def test_residual_whitens_the_leave_one_out_errors() -> None:
+    rng = np.random.default_rng(5)
+    S = rng.normal(size=(7, 3))
+    p = Prototypes([f"c{i}" for i in range(9)], np.vstack([S, rng.normal(size=(2, 3))]))
+    y = np.repeat(np.arange(7), 12)
+    X = (S @ rng.normal(size=(3, 6)) + rng.normal(size=(7, 6)))[y] + 0.5 * rng.normal(size=(84, 6))
+    names = np.array(p.names)[y]
+    plain = KernelRidge(shrinkage=1.0, metric="euclidean").fit(X, names, prototypes=p)
+    Z = (X - plain.feature_mean_) @ plain.whitening_
+    # Each class left out by hand: means, kernel and mean of the targets as in the whole fit.
+    T = np.array([Z[y == c].mean(axis=0) for c in range(7)]) - plain.target_mean_
+    A = plain.anchors_
+    K = np.exp(-plain.sharpness_ * np.square(A[:, None] - A).sum(axis=-1))
+    errors = []
+    for c in range(7):
+        rest = np.arange(7) != c
+        errors.append(T[c] - K[c, rest] @ np.linalg.solve(K[np.ix_(rest, rest)] + 0.1 * np.eye(6), T[rest]))
+    R = np.transpose(errors) @ np.array(errors) / 7
+    precision = np.linalg.inv(np.eye(len(R)) + 2.0 * R)
+    points = np.exp(-plain.sharpness_ * np.square(plain._scaled(p.vectors[7:].astype(float))[:, None] - A).sum(-1))
+    away = Z[:5, None] - (points @ plain.dual_ + plain.target_mean_)
+    expected = -np.einsum("nci,ij,ncj->nc", away, precision, away)
+    found = KernelRidge(shrinkage=1.0, metric="euclidean", residual=2.0).fit(X, names, prototypes=p)
+    unseen = p.subset(["c7", "c8"])
+    np.testing.assert_allclose(found.class_scores(X[:5], prototypes=unseen), expected, rtol=1e-6)
+
+
+def test_a_bad_residual_is_refused() -> None:
+    with pytest.raises(InputError, match="residual must be"):
+        KernelRidge(residual=-1.0).fit([[0.0], [1.0]], ["a", "b"])

@@ -71,7 +71,8 @@ def _describe(estimator: Any, prefix: str, tensors: dict[str, np.ndarray[Any, An
             values[key] = {"prototypes": value.names}
         elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
             tensors[name] = np.ascontiguousarray(value)
-            values[key] = {"array": True}
+            if prefix:  # at the top, every tensor with a plain name is an attribute, as in files of earlier versions
+                values[key] = {"array": True}
         elif isinstance(value, np.ndarray) and value.dtype.kind in "UO":
             values[key] = {"strings": value.tolist()}
         elif isinstance(value, BaseEstimator):
@@ -164,7 +165,6 @@ def load_method(path: Path) -> Method:
 
 def _restore(card: dict[str, Any], prefix: str, tensors: dict[str, np.ndarray[Any, Any]]) -> Any:
     estimator = _blank(card["method"], card["params"])
-    # Files of the first version list no arrays: there, everything without a dot is one.
     keys = [key for key in tensors if "." not in key and "/" not in key] if not prefix else []
     restored: dict[str, Any] = {key: tensors[key] for key in keys}
     for key, value in card["values"].items():

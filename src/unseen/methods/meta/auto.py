@@ -51,7 +51,12 @@ _PROTOTYPES = (PrototypeScaling(), PrototypeScaling(center="center"), PrototypeS
 _CLOSED: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "kernel_ridge": (
         {"prototype_scaling": "none"},
-        {"alpha": (0.03, 0.1, 0.3), "shrinkage": (1.0, 3.0, 10.0), "metric": ("cosine", "euclidean")},
+        {
+            "alpha": (0.03, 0.1, 0.3),
+            "shrinkage": (1.0, 3.0, 10.0),
+            "metric": ("cosine", "euclidean"),
+            "residual": (0.0, 0.5),
+        },
     ),
     "gfzsl": ({}, {"alpha": (0.1, 0.3, 1.0), "shrinkage": (0.3, 1.0, 3.0, 10.0), "kernel": ("linear", "rbf")}),
     "eszsl": ({}, {"gamma": (0.3, 1.0, 3.0), "lam": (0.1, 1.0, 10.0)}),

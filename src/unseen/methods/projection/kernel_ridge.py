@@ -53,6 +53,10 @@ class KernelRidge(Method):
         attributes that are counts or percentages.
     metric : {"cosine", "euclidean"}, default "cosine"
         How nearness is measured.
+    residual : float, default 0.0
+        How much directions count less in which class means cannot be predicted from prototypes, at least 0: the
+        covariance that is whitened gets this multiple of that of the means' leave-one-class-out residuals. Has no
+        effect where nothing is whitened.
 
     Attributes
     ----------
@@ -92,6 +96,8 @@ class KernelRidge(Method):
 
     References
     ----------
+    Ioffe, "Probabilistic Linear Discriminant Analysis", ECCV 2006: `residual` weighs directions by what is known of a
+    class there, as that model does.
     Changpinyo, Chao and Sha, "Predicting Visual Exemplars of Unseen Classes for Zero-Shot Learning", ICCV 2017.
     Saunders, Gammerman and Vovk, "Ridge Regression Learning Algorithm in Dual Variables", ICML 1998.
 
@@ -130,12 +136,14 @@ class KernelRidge(Method):
         shrinkage: float | None = 3.0,
         prototype_scaling: str = "sqrt",
         metric: str = "cosine",
+        residual: float = 0.0,
     ) -> None:
         self.alpha = alpha
         self.gamma = gamma
         self.shrinkage = shrinkage
         self.prototype_scaling = prototype_scaling
         self.metric = metric
+        self.residual = residual
 
     def _fit_samples(self, samples: Samples, S: Array) -> None:
         alpha = check_number("KernelRidge", "alpha", self.alpha, low=0, low_open=True)
@@ -145,6 +153,7 @@ class KernelRidge(Method):
             shrinkage = check_number("KernelRidge", "shrinkage", shrinkage, low=0, low_open=True)
         check_choice("KernelRidge", "prototype_scaling", self.prototype_scaling, _SCALINGS)
         check_choice("KernelRidge", "metric", self.metric, METRICS)
+        residual = check_number("KernelRidge", "residual", self.residual, low=0)
         self.feature_mean_ = samples.mean
         self.whitening_ = _whitening(samples, shrinkage)
         targets = samples.offsets @ self.whitening_ if self.whitening_.size else samples.offsets
@@ -157,6 +166,22 @@ class KernelRidge(Method):
         system = np.exp(-self.sharpness_ * squared)
         system[np.diag_indices_from(system)] += alpha
         self.dual_ = linalg.solve(system, targets - self.target_mean_, assume_a="pos")
+        if residual > 0 and self.whitening_.size:
+            self._discount(residual, np.diag(linalg.inv(system)))
+
+    def _discount(self, residual: float, diagonal: Array) -> None:
+        """Whiten once more, by the covariance of the means' leave-one-out residuals, in the whitened space."""
+        # The residual of a class left out is its dual coefficient over the diagonal of the inverse system.
+        errors = self.dual_ / diagonal[:, None]
+        _, values, axes = linalg.svd(errors, full_matrices=False)
+        factors = 1 / np.sqrt(1 + residual * np.square(values) / len(errors)) - 1
+
+        def discounted(A: Array) -> Array:
+            out: Array = A + ((A @ axes.T) * factors) @ axes
+            return out
+
+        self.whitening_, self.dual_ = discounted(self.whitening_), discounted(self.dual_)
+        self.target_mean_ = discounted(self.target_mean_[None])[0]
 
     def _fit_scaling(self, S: Array) -> None:
         k = S.shape[1]
