@@ -189,7 +189,12 @@ def test_stopped_by_the_user(root: Path, tmp_path: Path) -> None:
     for i in range(3000):
         (photos / f"{i}.jpg").symlink_to(root / "examples" / "photos" / "cat.jpg")
     command = [sys.executable, "-m", "unseen", "classify", str(photos), "-c", CLASSES, "-o", str(tmp_path / "o.csv")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # A shell that runs the tests in the background has them ignore interrupts, and children would inherit that.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, inherited)
     partial = tmp_path / "o.csv.partial"
     while not (partial.exists() and partial.stat().st_size > 1000):
         assert process.poll() is None
