@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.integrate import trapezoid
 
 from unseen.errors import InputError
 from unseen.metrics.accuracy import check_scores
@@ -56,7 +57,7 @@ class SeenUnseenCurve:
     @property
     def ausuc(self) -> float:
         """Area under the curve, in [0, 1]."""
-        return float(np.trapezoid(self.u[::-1], self.s[::-1])) if len(self.u) > 1 else 0.0
+        return float(trapezoid(self.u[::-1], self.s[::-1]))
 
     def at(self, penalty: float) -> tuple[float, float, float]:
         """Return u, s and their harmonic mean at a penalty; 0.0 is the method as it is."""

@@ -33,7 +33,7 @@ class BalancedAssignment(Method):
     method : Method or None, default None
         What scores, inductive; None takes `KernelRidge` with its defaults.
     strength : float, default 0.5
-        0 leaves the shares alone, 1 makes them equal; in [0, 1].
+        0 leaves the shares alone (the scores are the method's over their spread), 1 makes them equal; in [0, 1].
 
     Attributes
     ----------

@@ -33,14 +33,11 @@ class Found:
         Per fold: scores of the held-out vectors for the held-out classes, in single precision.
     accuracies : list of float
         Per fold: per-class accuracy.
-    seconds : float
-        Time that all folds took.
     """
 
     method: Method
     scores: list[Array] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
-    seconds: float = 0.0
 
     @property
     def accuracy(self) -> float:
@@ -68,11 +65,9 @@ def search(candidates: Sequence[Method], folds: Sequence[Fold], *, deadline: flo
         for i, fold in enumerate(folds):
             shared: dict[str, Any] = {}
             for one in members:
-                started = time.monotonic()
-                if len(one.scores) < i or started > deadline:
+                if len(one.scores) < i or time.monotonic() > deadline:
                     continue
                 alone = score_fold(one.method, fold, shared).alone
                 one.scores.append(alone.astype(np.float32))
                 one.accuracies.append(fold.accuracy(alone))
-                one.seconds += time.monotonic() - started
     return [one for one in found if len(one.scores) == len(folds)]
