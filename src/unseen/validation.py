@@ -20,7 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
 
-__all__ = ["REORDERING", "check_number", "import_extra", "message", "nearest", "one_line", "shorten", "verbatim"]
+    import numpy as np
+
+__all__ = [
+    "REORDERING",
+    "check_choice",
+    "check_number",
+    "check_seed",
+    "check_switch",
+    "import_extra",
+    "message",
+    "nearest",
+    "one_line",
+    "shorten",
+    "verbatim",
+]
 
 #: Characters that reorder the text around them: a file called "cod<U+202E>gpj.exe" would show as "codexe.jpg".
 REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -125,6 +139,35 @@ def check_number(
     if not ok:
         raise InputError(message(owner, argument, expected, value, f"Pass {expected}"))
     return int(value) if integer else float(value)
+
+
+def check_choice(owner: str, argument: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`, else raise `InputError`."""
+    if not isinstance(value, str) or value not in choices:
+        expected = " or ".join(map(repr, choices)) if len(choices) < 3 else "one of " + ", ".join(choices)
+        raise InputError(message(owner, argument, expected, value, "Pass one of them"))
+    return value
+
+
+def check_switch(owner: str, argument: str, value: Any) -> bool:
+    """Return `value` if it is True or False, else raise `InputError`."""
+    # numpy's own truth values are no `bool`; whoever passes one has imported numpy.
+    numpy = sys.modules.get("numpy")
+    if not isinstance(value, bool) and not (numpy is not None and isinstance(value, numpy.bool_)):
+        raise InputError(message(owner, argument, "True or False", value, "Pass one of the two"))
+    return bool(value)
+
+
+def check_seed(owner: str, value: Any) -> np.random.RandomState:
+    """Return the random numbers that `random_state` stands for, else raise `InputError`."""
+    from sklearn.utils import check_random_state
+
+    try:
+        random: np.random.RandomState = check_random_state(value)
+    except ValueError:
+        expected = "None, a whole number from 0 to 2**32 - 1, or a numpy RandomState"
+        raise InputError(message(owner, "random_state", expected, value, "Pass a number to repeat a fit")) from None
+    return random
 
 
 def import_extra(module: str, *, extra: str, purpose: str) -> ModuleType:

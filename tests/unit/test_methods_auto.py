@@ -11,6 +11,7 @@ import pytest
 from unseen import Prototypes
 from unseen.errors import InputError
 from unseen.methods.base import Method
+from unseen.methods.folds import make_folds
 from unseen.methods.meta import auto
 from unseen.methods.meta.auto import Auto
 from unseen.methods.meta.prepared import Prepared
@@ -19,7 +20,6 @@ from unseen.methods.preprocessing import FeatureScaling
 from unseen.methods.projection.kernel_ridge import KernelRidge
 from unseen.methods.projection.ridge import Ridge
 from unseen.methods.selection import ClassWiseSplit
-from unseen.methods.validation import make_folds
 from unseen.metrics import seen_unseen_curve
 
 
@@ -190,7 +190,6 @@ def test_candidates_are_judged_on_all_folds_or_left_out(monkeypatch: pytest.Monk
     # Fold by fold: by the deadline, the first has been fitted to all folds and the others have not.
     found = search(candidates, folds, deadline=370.0)
     assert [one.method for one in found] == candidates[:1]
-    assert found[0].seconds == 180.0
     assert len(found[0].accuracies) == 3
     CLOCK[:] = [0.0]
     assert search(candidates, folds, deadline=-1.0) == []

@@ -61,7 +61,7 @@ def test_many_classes_are_scored_in_blocks_with_the_same_result(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"examples": "photos"}, "examples must be 'vectors' or 'classifiers'; got 'photos'. Pass one of the two"),
+        ({"examples": "photos"}, "examples must be 'vectors' or 'classifiers'; got 'photos'. Pass one of them"),
         ({"gamma": 0}, "gamma must be a number above 0; got 0"),
         ({"alpha": -1}, "alpha must be a number at least 0; got -1"),
         ({"relation": 1.5}, "relation must be a number at least 0 and at most 1; got 1.5"),

@@ -90,7 +90,7 @@ def test_nothing_to_learn() -> None:
         ("alpha", -1, "a number at least 0"),
         ("learning_rate", 0, "a number above 0"),
         ("metric", "dot", "'cosine' or 'euclidean'"),
-        ("random_state", "one", "a whole number, a RandomState or None"),
+        ("random_state", "one", r"None, a whole number from 0 to 2\*\*32 - 1, or a numpy RandomState"),
     ],
 )
 def test_parameters(parameter: str, value: Any, expected: str) -> None:

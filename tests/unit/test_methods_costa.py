@@ -79,7 +79,7 @@ def test_n_nearest(n_nearest: Any) -> None:
 
 @pytest.mark.parametrize("similarity", ["euclidean", None, 3])
 def test_similarity(similarity: Any) -> None:
-    expected = r"COSTA: similarity must be one of correlation, cosine, dice, product; got .*\. Pass one of those\."
+    expected = r"COSTA: similarity must be one of correlation, cosine, dice, product; got .*\. Pass one of them\."
     with pytest.raises(InputError, match=expected):
         COSTA(similarity=similarity).fit(X, Y, prototypes=SEEN)
 

@@ -79,7 +79,7 @@ def test_numbers(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("value", ["fuzzy", None, 1])
 def test_choices(value: Any) -> None:
-    with pytest.raises(InputError, match=r"DAP: attributes must be 'soft' or 'binary'; got .*\. Pass one of the two\."):
+    with pytest.raises(InputError, match=r"DAP: attributes must be 'soft' or 'binary'; got .*\. Pass one of them\."):
         DAP(attributes=value).fit(X, Y, prototypes=SEEN)
-    with pytest.raises(InputError, match=r"DAP: prior must be 'uniform' or 'seen'; got .*\. Pass one of the two\."):
+    with pytest.raises(InputError, match=r"DAP: prior must be 'uniform' or 'seen'; got .*\. Pass one of them\."):
         DAP(prior=value).fit(X, Y, prototypes=SEEN)

@@ -10,7 +10,7 @@ import pytest
 from unseen import Prototypes
 from unseen.errors import InputError
 from unseen.methods.correspondence.eszsl import ESZSL
-from unseen.methods.correspondence.semantic import directions_from
+from unseen.methods.linalg import directions_from
 
 AB = Prototypes(["a", "b"], [[1, 0], [0, 1]])
 PAPER: dict[str, Any] = {"center": False, "balanced": False, "normalize": False}

@@ -122,7 +122,7 @@ def test_random_state() -> None:
     ("parameter", "value", "match"),
     [
         ("alpha", -1, r"GaussianSynthesis: alpha must be a number at least 0; got -1\. Pass"),
-        ("kernel", "poly", r"GaussianSynthesis: kernel must be 'linear' or 'rbf'; got 'poly'\. Pass one of the two"),
+        ("kernel", "poly", r"GaussianSynthesis: kernel must be 'linear' or 'rbf'; got 'poly'\. Pass one of them"),
         ("n_per_class", 1, r"GaussianSynthesis: n_per_class must be a whole number at least 2; got 1\. Pass a whole"),
         ("keep_seen", "yes", r"GaussianSynthesis: keep_seen must be True or False; got 'yes'\. Pass one of the two"),
         ("random_state", "x", r"GaussianSynthesis: random_state must be None, a whole number .*; got 'x'\. Pass a"),

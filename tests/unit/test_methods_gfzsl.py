@@ -136,8 +136,8 @@ def test_regression_of_equal_classes_is_their_mean() -> None:
         ("gamma", 0, r"GFZSL: gamma must be a number above 0; got 0\. Pass a number above 0\."),
         ("shrinkage", 0, r"GFZSL: shrinkage must be a number above 0; got 0\. Pass a number above 0\."),
         ("variance_alpha", -1, r"GFZSL: variance_alpha must be a number at least 0; got -1\. Pass a number at"),
-        ("kernel", "poly", r"GFZSL: kernel must be 'linear' or 'rbf'; got 'poly'\. Pass one of the two\."),
-        ("kernel", ["rbf"], r"GFZSL: kernel must be 'linear' or 'rbf'; got \['rbf'\]\. Pass one of the two\."),
+        ("kernel", "poly", r"GFZSL: kernel must be 'linear' or 'rbf'; got 'poly'\. Pass one of them\."),
+        ("kernel", ["rbf"], r"GFZSL: kernel must be 'linear' or 'rbf'; got \['rbf'\]\. Pass one of them\."),
     ],
 )
 def test_parameters(parameter: str, value: Any, match: str) -> None:

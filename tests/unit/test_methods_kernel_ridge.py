@@ -118,7 +118,7 @@ def test_numbers(parameter: str, value: Any) -> None:
 def test_choices() -> None:
     with pytest.raises(
         InputError,
-        match=r"KernelRidge: prototype_scaling must be 'none' or 'center' or 'standardize' or 'sqrt'; got 'log'\. Pass",
+        match=r"KernelRidge: prototype_scaling must be one of none, center, standardize, sqrt; got 'log'\. Pass",
     ):
         KernelRidge(prototype_scaling="log").fit([[0], [2]], ["a", "b"], prototypes=AB)
     with pytest.raises(InputError, match=r"KernelRidge: metric must be 'cosine' or 'euclidean'; got 'dot'\. Pass one"):

@@ -76,6 +76,6 @@ def test_numbers(name: str, low: str) -> None:
 
 @pytest.mark.parametrize("loss", ["hinge", None, ["structured"]])
 def test_loss(loss: Any) -> None:
-    expected = r"SynC: loss must be 'one_versus_other' or 'structured'; got .*\. Pass one of the two\."
+    expected = r"SynC: loss must be 'one_versus_other' or 'structured'; got .*\. Pass one of them\."
     with pytest.raises(InputError, match=expected):
         SynC(loss=loss).fit(X, Y, prototypes=SEEN)

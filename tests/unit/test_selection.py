@@ -15,6 +15,7 @@ from sklearn.preprocessing import Binarizer, StandardScaler
 from unseen import Prototypes
 from unseen.errors import InputError
 from unseen.methods.correspondence.eszsl import ESZSL
+from unseen.methods.folds import make_folds, score_fold
 from unseen.methods.meta.balanced_assignment import BalancedAssignment
 from unseen.methods.meta.ensemble import Ensemble
 from unseen.methods.meta.prepared import Prepared
@@ -24,7 +25,6 @@ from unseen.methods.projection.kernel_ridge import KernelRidge
 from unseen.methods.projection.ridge import Ridge
 from unseen.methods.selection import ClassWiseSplit, Selection, select
 from unseen.methods.synthesis.gaussian_synthesis import GaussianSynthesis
-from unseen.methods.validation import make_folds, score_fold
 from unseen.metrics import harmonic_mean
 
 ALPHAS = {"alpha": [1e-3, 0.3, 30.0]}

@@ -8,7 +8,11 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-__all__ = ["class_means", "cosine", "unit_rows"]
+__all__ = ["class_means", "cosine", "directions_from", "unit_rows"]
+
+# A prototype nearer to the mean than this share of its length is the mean: prototypes come in single precision, and
+# what rounding leaves of it must not be blown up to a direction of length one.
+_NEAR = 1e-6
 
 
 def unit_rows(A: Array) -> Array:
@@ -21,6 +25,13 @@ def unit_rows(A: Array) -> Array:
 def cosine(A: Array, B: Array) -> Array:
     """Return the cosines (n, C) between the rows of A (n, d) and of B (C, d); zero where a row is zero."""
     return unit_rows(A) @ unit_rows(B).T
+
+
+def directions_from(mean: Array, P: Array) -> Array:
+    """Return prototypes P (C, k) as directions from `mean` (k,), scaled to length one; zero where P is the mean."""
+    offsets = P - mean
+    lengths = np.linalg.norm(offsets, axis=1)
+    return unit_rows(np.where((lengths > _NEAR * np.linalg.norm(P, axis=1))[:, None], offsets, 0.0))
 
 
 def class_means(X: Array, y: Array, n_classes: int) -> Array:

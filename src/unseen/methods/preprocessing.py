@@ -10,9 +10,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from unseen.errors import InputError
-from unseen.methods.correspondence.semantic import check_switch
 from unseen.methods.samples import Samples
-from unseen.validation import check_number, message
+from unseen.validation import check_choice, check_number, check_switch, message
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -225,10 +224,7 @@ class PrototypeScaling(BaseEstimator):  # type: ignore[misc]
         """Learn centre and spread from the seen classes' prototypes S (C_seen, k)."""
         check_number("PrototypeScaling", "power", self.power, low=0, low_open=True)
         check_switch("PrototypeScaling", "normalize", self.normalize)
-        if not isinstance(self.center, str) or self.center not in CENTRES:
-            raise InputError(
-                message("PrototypeScaling", "center", f"one of {', '.join(CENTRES)}", self.center, "Pass one of them")
-            )
+        check_choice("PrototypeScaling", "center", self.center, CENTRES)
         powered = _powered(np.asarray(S, dtype=np.float64), self.power)
         zeros, ones = np.zeros(powered.shape[1]), np.ones(powered.shape[1])
         self.mean_ = zeros if self.center == "none" else powered.mean(axis=0)

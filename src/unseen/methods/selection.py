@@ -13,9 +13,8 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from unseen.errors import InputError
-from unseen.methods.correspondence.semantic import check_seed
-from unseen.methods.validation import Fold, FoldScores, front_of, make_folds, score_fold
-from unseen.validation import check_number, message, verbatim
+from unseen.methods.folds import Fold, FoldScores, front_of, make_folds, score_fold
+from unseen.validation import check_number, check_seed, message, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,11 +10,10 @@ from scipy import sparse
 from scipy.optimize import nnls
 
 from unseen.methods.base import Citation, Method
-from unseen.methods.correspondence.semantic import check_seed, directions_from
-from unseen.methods.linalg import cosine
+from unseen.methods.linalg import cosine, directions_from
 from unseen.methods.samples import blocks
 from unseen.methods.synthesis.gaussians import spread_within
-from unseen.validation import check_number
+from unseen.validation import check_number, check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit
 
-from unseen.errors import InputError
 from unseen.methods.classifiers import linear_outputs
-from unseen.validation import check_number, message
+from unseen.validation import check_choice, check_number
 
 if TYPE_CHECKING:
     from unseen.methods.base import Array
@@ -20,13 +19,8 @@ __all__ = ["attribute_classifiers", "attribute_product", "attribute_range", "che
 
 def check_attributes(owner: str, attributes: Any, prior: Any, sharpness: Any) -> None:
     """Raise `InputError` unless the parameters that the family shares are usable."""
-    for argument, value, known in (
-        ("attributes", attributes, ("soft", "binary")),
-        ("prior", prior, ("uniform", "seen")),
-    ):
-        if not (isinstance(value, str) and value in known):
-            expected = " or ".join(map(repr, known))
-            raise InputError(message(owner, argument, expected, value, "Pass one of the two"))
+    check_choice(owner, "attributes", attributes, ("soft", "binary"))
+    check_choice(owner, "prior", prior, ("uniform", "seen"))
     check_number(owner, "sharpness", sharpness, low=0, low_open=True)
 
 

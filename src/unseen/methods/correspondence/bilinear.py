@@ -16,10 +16,9 @@ from scipy import linalg
 from threadpoolctl import threadpool_limits
 
 from unseen.methods.base import Method
-from unseen.methods.correspondence.semantic import check_seed, check_switch, directions_from
-from unseen.methods.linalg import unit_rows
+from unseen.methods.linalg import directions_from, unit_rows
 from unseen.methods.samples import blocks
-from unseen.validation import check_number
+from unseen.validation import check_number, check_seed, check_switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
 from unseen.methods.classifiers import softmax_classifier
 from unseen.methods.linalg import class_means, unit_rows
-from unseen.validation import check_number, message
+from unseen.validation import check_choice, check_number, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -153,20 +153,10 @@ class ClassifierRegression(Method):
         alpha = check_number("ClassifierRegression", "alpha", self.alpha, low=0)
         check_number("ClassifierRegression", "relation", self.relation, low=0, high=1)
         strength = check_number("ClassifierRegression", "C", self.C, low=0, low_open=True)
-        if self.examples == "classifiers":
+        if check_choice("ClassifierRegression", "examples", self.examples, ("vectors", "classifiers")) == "classifiers":
             self.coef_, self.intercept_ = class_means(X, y, len(S)), np.zeros(len(S))
-        elif self.examples == "vectors":
-            self.coef_, self.intercept_ = softmax_classifier(X, y, len(S), C=strength)
         else:
-            raise InputError(
-                message(
-                    "ClassifierRegression",
-                    "examples",
-                    "'vectors' or 'classifiers'",
-                    self.examples,
-                    "Pass one of the two",
-                )
-            )
+            self.coef_, self.intercept_ = softmax_classifier(X, y, len(S), C=strength)
         rows, classes = self._rows(S)
         anchors = unit_rows(S)
         K = _kernel(rows, anchors, gamma)

@@ -9,9 +9,8 @@ import numpy as np
 from scipy import linalg
 
 from unseen.methods.base import Citation, Method
-from unseen.methods.correspondence.semantic import check_switch, directions_from
-from unseen.methods.linalg import unit_rows
-from unseen.validation import check_number
+from unseen.methods.linalg import directions_from, unit_rows
+from unseen.validation import check_number, check_switch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

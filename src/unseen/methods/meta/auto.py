@@ -9,24 +9,23 @@ import numpy as np
 from sklearn.model_selection import ParameterGrid
 
 from unseen.methods.base import Citation, Method
-from unseen.methods.correspondence.semantic import check_seed
+from unseen.methods.folds import front_of, make_folds, score_fold
 from unseen.methods.meta.ensemble import fit_together
 from unseen.methods.meta.prepared import Prepared
 from unseen.methods.meta.search import search
 from unseen.methods.meta.weights import informative, learn_weights
 from unseen.methods.preprocessing import FeatureScaling, PrototypeScaling
 from unseen.methods.selection import ClassWiseSplit
-from unseen.methods.validation import front_of, make_folds, score_fold
 from unseen.registry import METHODS
-from unseen.validation import check_number
+from unseen.validation import check_number, check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from unseen.methods.base import Array
+    from unseen.methods.folds import Fold
     from unseen.methods.meta.search import Found
     from unseen.methods.samples import Samples
-    from unseen.methods.validation import Fold
 
 __all__ = ["Auto"]
 

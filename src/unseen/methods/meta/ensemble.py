@@ -9,13 +9,12 @@ from sklearn.base import clone
 
 from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
-from unseen.methods.correspondence.semantic import check_seed
+from unseen.methods.folds import front_of, make_folds, score_fold
 from unseen.methods.meta.weights import informative, learn_weights, spread
 from unseen.methods.preprocessing import FeatureScaling
 from unseen.methods.samples import Samples
 from unseen.methods.selection import ClassWiseSplit
-from unseen.methods.validation import front_of, make_folds, score_fold
-from unseen.validation import check_number, message
+from unseen.validation import check_number, check_seed, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

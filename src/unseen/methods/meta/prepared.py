@@ -9,11 +9,10 @@ from sklearn.base import clone
 
 from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
-from unseen.methods.correspondence.semantic import check_switch
 from unseen.methods.preprocessing import FeatureScaling, PrototypeScaling, even_share
 from unseen.methods.samples import Samples
 from unseen.prototypes import Prototypes
-from unseen.validation import message
+from unseen.validation import check_switch, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseen.methods.folds import front_of, score_fold
 from unseen.methods.meta.weights import spread
-from unseen.methods.validation import front_of, score_fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from unseen.methods.base import Array, Method
-    from unseen.methods.validation import Fold
+    from unseen.methods.folds import Fold
 
 __all__ = ["Found", "search"]
 

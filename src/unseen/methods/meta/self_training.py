@@ -40,7 +40,8 @@ class SelfTraining(Method):
         The space in which means are taken; None whitens the scatter within classes with ``shrinkage=1``, which
         makes groups of one class round.
     n_iterations : int, default 10
-        Rounds of labelling and moving, at least 0; 0 is the method itself, its scores over their spread. Ends early when no label changes.
+        Rounds of labelling and moving, at least 0; 0 is the method itself, its scores over their spread. Ends early
+        when no label changes.
     weight : float, default 0.7
         Share w of the moved means in the score, in [0, 1].
     balance : float, default 0.0

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 
 from unseen.methods.base import Citation, Method
-from unseen.methods.projection.geometry import nearness, prototype_axes
+from unseen.methods.projection.nearness import nearness, prototype_axes
 from unseen.validation import check_number
 
 if TYPE_CHECKING:

@@ -6,13 +6,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
-from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
-from unseen.methods.projection.geometry import METRICS, check_choice, nearness
+from unseen.methods.projection.nearness import METRICS, nearness
 from unseen.methods.samples import blocks
-from unseen.validation import check_number, message
+from unseen.validation import check_choice, check_number, check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +128,8 @@ class CMT(Method):
         rate = check_number("CMT", "learning_rate", self.learning_rate, low=0, low_open=True)
         max_iter = int(check_number("CMT", "max_iter", self.max_iter, low=1, integer=True))
         check_choice("CMT", "metric", self.metric, METRICS)
-        random = _check_random_state(self.random_state)
+        # An instance moves on from pass to pass; a bare number would put the samples in the same order every time.
+        random = check_seed("CMT", self.random_state)
         share = samples.counts / samples.n
         self.feature_mean_, self.semantic_mean_ = samples.mean, share @ S
         centred = S - self.semantic_mean_
@@ -197,13 +196,3 @@ def _train(
         best = min(best, loss)
     weights = [layer.astype(np.float64) for layer in network.coefs_]
     return weights, [layer.astype(np.float64) for layer in network.intercepts_], passes
-
-
-def _check_random_state(value: Any) -> Any:
-    try:
-        # An instance moves on from pass to pass; a bare number would put the samples in the same order every time.
-        return check_random_state(value)
-    except ValueError:
-        raise InputError(
-            message("CMT", "random_state", "a whole number, a RandomState or None", value, "Pass one of them")
-        ) from None

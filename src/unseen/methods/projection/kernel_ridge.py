@@ -10,8 +10,8 @@ from scipy import linalg
 
 from unseen.methods.base import Citation, Method
 from unseen.methods.linalg import unit_rows
-from unseen.methods.projection.geometry import METRICS, check_choice, nearness
-from unseen.validation import check_number
+from unseen.methods.projection.nearness import METRICS, nearness
+from unseen.validation import check_choice, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unseen.methods.base import Citation, Method
-from unseen.methods.projection.geometry import METRICS, check_choice, nearness, prototype_axes
-from unseen.validation import check_number
+from unseen.methods.projection.nearness import METRICS, nearness, prototype_axes
+from unseen.validation import check_choice, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

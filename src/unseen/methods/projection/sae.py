@@ -9,8 +9,8 @@ import numpy as np
 
 from unseen.methods.base import Citation, Method
 from unseen.methods.linalg import cosine
-from unseen.methods.projection.geometry import check_choice, nearness, prototype_axes
-from unseen.validation import check_number
+from unseen.methods.projection.nearness import nearness, prototype_axes
+from unseen.validation import check_choice, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

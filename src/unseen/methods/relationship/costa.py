@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
 from unseen.methods.classifiers import hinge_classifiers
 from unseen.methods.linalg import cosine, unit_rows
-from unseen.validation import check_number, message
+from unseen.validation import check_choice, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,9 +102,7 @@ class COSTA(Method):
     def _fit_samples(self, samples: Samples, S: Array) -> None:
         if self.n_nearest is not None:
             check_number("COSTA", "n_nearest", self.n_nearest, low=1, integer=True)
-        if not (isinstance(self.similarity, str) and self.similarity in _SIMILARITIES):
-            expected = "one of " + ", ".join(_SIMILARITIES)
-            raise InputError(message("COSTA", "similarity", expected, self.similarity, "Pass one of those"))
+        check_choice("COSTA", "similarity", self.similarity, _SIMILARITIES)
         strength = check_number("COSTA", "C", self.C, low=0, low_open=True)
         self.feature_mean_ = samples.mean
         self.semantic_mean_ = S.mean(axis=0)

@@ -10,11 +10,10 @@ from scipy import linalg
 from scipy.spatial.distance import cdist
 from scipy.special import softmax
 
-from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
 from unseen.methods.classifiers import hinge_classifiers, linear_outputs
 from unseen.methods.linalg import unit_rows
-from unseen.validation import check_number, message
+from unseen.validation import check_choice, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,9 +117,7 @@ class SynC(Method):
         strength = check_number("SynC", "C", self.C, low=0, low_open=True)
         check_number("SynC", "sigma", self.sigma, low=0, low_open=True)
         alpha = check_number("SynC", "alpha", self.alpha, low=0)
-        if self.loss not in ("one_versus_other", "structured"):
-            expected = "'one_versus_other' or 'structured'"
-            raise InputError(message("SynC", "loss", expected, self.loss, "Pass one of the two"))
+        check_choice("SynC", "loss", self.loss, ("one_versus_other", "structured"))
         squared = cdist(S, S, "sqeuclidean")
         pairs = len(S) * (len(S) - 1)
         self.distance_ = float(squared.sum() / pairs) if squared.any() else 1.0

@@ -11,9 +11,8 @@ from sklearn.base import clone
 
 from unseen.errors import InputError
 from unseen.methods.base import Capabilities, Citation
-from unseen.methods.correspondence.semantic import check_seed, check_switch
 from unseen.methods.synthesis.gfzsl import GFZSL
-from unseen.validation import check_number, message
+from unseen.validation import check_number, check_seed, check_switch, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
 from unseen.methods.synthesis.gaussians import (
     KERNELS,
@@ -17,7 +16,7 @@ from unseen.methods.synthesis.gaussians import (
     regress,
     spread_within,
 )
-from unseen.validation import check_number, message
+from unseen.validation import check_choice, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,8 +137,7 @@ class GFZSL(Method):
         alpha = check_number(owner, "alpha", self.alpha, low=0)
         check_number(owner, "gamma", self.gamma, low=0, low_open=True)
         shrinkage = check_number(owner, "shrinkage", self.shrinkage, low=0, low_open=True)
-        if self.kernel not in KERNELS:
-            raise InputError(message(owner, "kernel", "'linear' or 'rbf'", self.kernel, "Pass one of the two"))
+        check_choice(owner, "kernel", self.kernel, KERNELS)
         self.feature_mean_, self.axes_ = samples.mean, samples.axes
         self.kernel_width_ = mean_square_distance(S)
         spread, floor = spread_within(samples)
