@@ -163,9 +163,6 @@ def recipe(method: Method) -> dict[str, Any]:
 def write_recipes(rows: list[dict[str, Any]], folder: Path) -> None:
     """Write a TOML file for each row that has a recipe."""
 
-    def value(v: Any) -> str:
-        return '"none"' if v is None else str(v).lower() if isinstance(v, bool) else json.dumps(v)
-
     for r in rows:
         if not r["recipe"]:
             continue
@@ -174,10 +171,12 @@ def write_recipes(rows: list[dict[str, Any]], folder: Path) -> None:
         head = {"dataset": r["dataset"], "method": r["method"], "protocol": protocol}
         head |= {"source": "python benchmarks/methods.py --data data/zsl", "tolerance": 0.01}
         head |= {"penalty": r["penalty"], "standardize": r["recipe"]["standardize"]}
-        lines += [f"{k} = {value(v)}" for k, v in head.items()]
+        unset = [k for k, v in r["recipe"]["params"].items() if v is None]  # TOML has no word for None
+        lines += [f"{k} = {json.dumps(v)}" for k, v in (head | ({"unset": unset} if unset else {})).items()]
         for name in ("params", "features", "prototypes"):
-            if r["recipe"].get(name):
-                lines += ["", f"[{name}]", *(f"{k} = {value(v)}" for k, v in r["recipe"][name].items())]
+            given = {k: v for k, v in r["recipe"].get(name, {}).items() if v is not None}
+            if given:
+                lines += ["", f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in given.items())]
         lines += ["", "[expected]", *(f"{k} = {round(float(r[k]), 4)}" for k in ("t1", "h_calibrated", "ausuc"))]
         (folder / f"{r['dataset'].lower()}_{r['method']}.toml").write_text("\n".join(lines) + "\n", "utf-8")
 

@@ -188,19 +188,19 @@ def test_candidates_are_judged_on_all_folds_or_left_out(monkeypatch: pytest.Monk
     folds = list(make_folds(X, Y, P, ClassWiseSplit().split(X, Y), 0.0, 0))
     candidates: list[Method] = [Slow(alpha) for alpha in (0.1, 1.0, 10.0)]
     # Fold by fold: by the deadline, the first has been fitted to all folds and the others have not.
-    found = search(candidates, folds, deadline=370.0)
+    found = search("Auto", candidates, folds, deadline=370.0)
     assert [one.method for one in found] == candidates[:1]
     assert len(found[0].accuracies) == 3
     CLOCK[:] = [0.0]
-    assert search(candidates, folds, deadline=-1.0) == []
-    assert [one.method for one in search(candidates, folds, deadline=1e9)] == candidates
+    assert search("Auto", candidates, folds, deadline=-1.0) == []
+    assert [one.method for one in search("Auto", candidates, folds, deadline=1e9)] == candidates
 
 
 def test_a_search_finds_what_fitting_one_by_one_finds() -> None:
     folds = list(make_folds(X, Y, P, ClassWiseSplit().split(X, Y), 0.0, 0))
     roots = Prepared(Ridge(), features=FeatureScaling(0.5))
     candidates: list[Method] = [roots, Ridge(), Prepared(KernelRidge(), features=FeatureScaling(0.5), standardize=True)]
-    found = search(candidates, folds, deadline=np.inf)
+    found = search("Auto", candidates, folds, deadline=np.inf)
     assert [one.method for one in found] == candidates
     for one in found:
         for fold, scores, accuracy in zip(folds, one.scores, one.accuracies, strict=True):

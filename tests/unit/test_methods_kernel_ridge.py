@@ -73,7 +73,7 @@ def test_prototype_scaling_by_hand(scaling: str, expected: Any) -> None:
 def test_roots_keep_their_sign() -> None:
     prototypes = Prototypes(["a", "b"], [[-4, 1], [4, 1]])
     model = KernelRidge().fit([[0], [2]], ["a", "b"], prototypes=prototypes)
-    np.testing.assert_allclose(model.semantic_mean_, [0, 1])
+    np.testing.assert_allclose(model.scaling_.mean_, [0, 1])
     np.testing.assert_allclose(model.anchors_, [[-1, 0], [1, 0]])
 
 
@@ -144,7 +144,7 @@ def test_residual_whitens_the_leave_one_out_errors() -> None:
         errors.append(T[c] - K[c, rest] @ np.linalg.solve(K[np.ix_(rest, rest)] + 0.1 * np.eye(6), T[rest]))
     R = np.transpose(errors) @ np.array(errors) / 7
     precision = np.linalg.inv(np.eye(len(R)) + 2.0 * R)
-    points = np.exp(-plain.sharpness_ * np.square(plain._scaled(p.vectors[7:].astype(float))[:, None] - A).sum(-1))
+    points = np.exp(-plain.sharpness_ * np.square(plain.scaling_.transform(p.vectors[7:])[:, None] - A).sum(-1))
     away = Z[:5, None] - (points @ plain.dual_ + plain.target_mean_)
     expected = -np.einsum("nci,ij,ncj->nc", away, precision, away)
     found = KernelRidge(shrinkage=1.0, metric="euclidean", residual=2.0).fit(X, names, prototypes=p)

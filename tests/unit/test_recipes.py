@@ -35,11 +35,11 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_a_recipe_builds_its_method(tmp_path: Path) -> None:
-    recipe = read_recipe(written(tmp_path, GOOD + '[features]\npower = 0.5\nshrinkage = "none"\n'))
+    recipe = read_recipe(written(tmp_path, """unset = ["lam"]\n""" + GOOD + "[features]\npower = 0.5\n"))
     method: Any = recipe.build()
     assert method.method.gamma == 3.0
     assert method.features.power == 0.5
-    assert method.features.shrinkage is None
+    assert method.method.lam is None
     assert method.prototypes is None
     assert recipe.name == "recipe"
 
@@ -53,6 +53,7 @@ def test_a_recipe_builds_its_method(tmp_path: Path) -> None:
         ("t1 = 0.5", "t9 = 0.5", "expected has keys other than t1"),
         ("t1 = 0.5", "t1 = 50.0", "an expected figure is not between"),
         ("tolerance = 0.01", "tolerance = 0.5", "tolerance is not above"),
+        ("tolerance = 0.01", 'tolerance = 0.01\nunset = ["lamda"]', "unset has names other than balanced"),
         ("[params]", "[params", "must be TOML"),
     ],
 )

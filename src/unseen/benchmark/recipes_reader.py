@@ -103,9 +103,10 @@ def read_recipe(path: Path) -> Recipe:
     return Recipe(
         name=path.stem,
         **{key: raw[key] for key in _TEXTS},
-        params=_without_none(raw.get("params", {})),
-        features=None if "features" not in raw else _without_none(raw["features"]),
-        prototypes=None if "prototypes" not in raw else _without_none(raw["prototypes"]),
+        # TOML has no word for None.
+        params=raw.get("params", {}) | dict.fromkeys(raw.get("unset", ())),
+        features=raw.get("features"),
+        prototypes=raw.get("prototypes"),
         standardize=raw.get("standardize", False),
         penalty=float(raw.get("penalty", 0.0)),
         expected={key: float(value) for key, value in raw["expected"].items()},
@@ -119,14 +120,6 @@ def shipped_recipes() -> Iterator[Recipe]:
     with resources.as_file(folder) as place:
         for path in sorted(Path(place).glob("*.toml")):
             yield read_recipe(path)
-
-
-def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
-    # TOML has no word for None.
-    return {
-        key: None if value == "none" and key != "center" and key != "prototype_scaling" else value
-        for key, value in table.items()
-    }
 
 
 def _problem(raw: Mapping[str, Any]) -> str:
@@ -143,6 +136,8 @@ def _problem(raw: Mapping[str, Any]) -> str:
         found = raw.get(table, {})
         if not isinstance(found, dict) or set(found) - names:
             return f"{table} has keys other than {', '.join(sorted(names))}"
+    if not isinstance(raw.get("unset", []), list) or set(map(str, raw.get("unset", []))) - allowed:
+        return f"unset has names other than {', '.join(sorted(allowed))}"
     expected = raw.get("expected")
     if not isinstance(expected, dict) or not expected or set(expected) - set(_FIGURES):
         return f"expected has keys other than {', '.join(_FIGURES)}, or none"

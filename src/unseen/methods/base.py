@@ -115,6 +115,8 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     family: ClassVar[str]
     citation: ClassVar[Citation]
     capabilities: ClassVar[Capabilities] = Capabilities()
+    #: Whether scores are computed in single precision: their last digits then depend on what is computed together.
+    single_precision: ClassVar[bool] = False
     #: Parameter name -> values worth trying, what `select` searches when it is told nothing else.
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = MappingProxyType({})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +19,14 @@ from unseen.metrics.gzsl import seen_unseen_curve
 from unseen.validation import check_seed, message, verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
     from unseen.methods.base import Array
     from unseen.prototypes import Prototypes
 
-__all__ = ["Fold", "FoldScores", "Front", "front_of", "make_folds", "score_fold"]
+__all__ = ["Fold", "FoldScores", "Front", "by_front", "front_of", "make_folds", "score_fold"]
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,13 @@ def front_of(estimator: Any, owner: str) -> Front:
     raise InputError(
         message(owner, "method", "a method, or a Pipeline that ends in one", estimator, "Pass an instance, not a class")
     )
+
+
+def by_front(estimators: Sequence[Any], owner: str) -> list[list[int]]:
+    """Return the places of estimators, those that prepare vectors alike together."""
+    keys = [front_of(estimator, owner).key for estimator in estimators]
+    order = sorted(range(len(keys)), key=lambda i: (keys[i], i))
+    return [list(group) for _, group in groupby(order, key=lambda i: keys[i])]
 
 
 @dataclass(frozen=True)

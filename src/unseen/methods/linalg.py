@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 Array = np.ndarray[Any, Any]
 
-__all__ = ["class_means", "cosine", "directions_from", "unit_rows"]
+__all__ = ["class_means", "class_sums", "cosine", "directions_from", "unit_rows"]
 
 # A prototype nearer to the mean than this share of its length is the mean: prototypes come in single precision, and
 # what rounding leaves of it must not be blown up to a direction of length one.
@@ -34,10 +35,15 @@ def directions_from(mean: Array, P: Array) -> Array:
     return unit_rows(np.where((lengths > _NEAR * np.linalg.norm(P, axis=1))[:, None], offsets, 0.0))
 
 
+def class_sums(X: Array, y: Array, n_classes: int) -> Array:
+    """Return the sum of X (n, d) for each position 0 … n_classes - 1 of y (n,); shape (n_classes, d)."""
+    one_hot = sparse.csr_array((np.ones(len(y)), (y, np.arange(len(y)))), shape=(n_classes, len(y)))
+    sums: Array = one_hot @ X
+    return sums
+
+
 def class_means(X: Array, y: Array, n_classes: int) -> Array:
     """Return the mean of X (n, d) for each position 0 … n_classes - 1 of y (n,); shape (n_classes, d)."""
-    sums = np.zeros((n_classes, X.shape[1]))
-    np.add.at(sums, y, X)
     counts = np.bincount(y, minlength=n_classes)
-    means: Array = sums / np.maximum(counts, 1)[:, None]
+    means: Array = class_sums(X, y, n_classes) / np.maximum(counts, 1)[:, None]
     return means

@@ -10,7 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
+
+from unseen.methods.linalg import class_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,9 +91,7 @@ class Samples:
         """Class means less the mean of all vectors, (C, d); zero for a class without vectors."""
         sums = np.zeros((self.n_classes, self.d))
         for rows, block in blocks(self.X):
-            y = self.y[rows]
-            one_hot = sparse.csr_array((np.ones(len(y)), (y, np.arange(len(y)))), shape=(self.n_classes, len(y)))
-            sums += one_hot @ (block - self.mean)
+            sums += class_sums(block - self.mean, self.y[rows], self.n_classes)
         offsets: Array = sums / np.maximum(self.counts, 1)[:, None]
         return offsets
 

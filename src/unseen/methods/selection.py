@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from unseen.errors import InputError
-from unseen.methods.folds import Fold, FoldScores, front_of, make_folds, score_fold
+from unseen.methods.folds import Fold, FoldScores, by_front, front_of, make_folds, score_fold
 from unseen.validation import check_number, check_seed, message, verbatim
 
 if TYPE_CHECKING:
@@ -226,7 +225,7 @@ def select(
         )
     figures: list[list[dict[str, float]]] = [[] for _ in settings]
     # Settings that prepare vectors alike stand together, so that one preparation serves them all.
-    order = sorted(range(len(settings)), key=lambda i: (front_of(settings[i], "select").key, i))
+    groups = by_front(settings, "select")
     limit = (
         None
         if max_per_class is None
@@ -235,7 +234,7 @@ def select(
     for fold in make_folds(
         vectors, labels, prototypes, pairs, share, random_state, max_per_class=limit, max_learned=limit
     ):
-        for _, group in groupby(order, key=lambda i: front_of(settings[i], "select").key):
+        for group in groups:
             shared: dict[str, Any] = {}
             for i in group:
                 figures[i].append(_figures(fold, score_fold(settings[i], fold, shared)))

@@ -18,9 +18,10 @@ __all__ = ["CHECKS"]
 
 Array = np.ndarray[Any, Any]
 
-#: Room for sums taken in another order, and for nothing else.
-# Methods may score in single precision; anything that rivals or neighbours add is larger than its rounding.
-_TIGHT = 1e-6
+
+def _room(method: Method) -> float:
+    """Return the room for sums taken in another order, and for nothing else."""
+    return 1e-6 if method.single_precision else 1e-9
 
 
 def unseen_classes_are_scored(method: Method) -> None:
@@ -54,7 +55,7 @@ def scores_follow_positions(method: Method) -> None:
     require_close(
         model.class_scores(problem.X_new, prototypes=moved),
         model.class_scores(problem.X_new, prototypes=problem.prototypes)[:, order],
-        _TIGHT,
+        _room(method),
         "reordering the prototypes changed scores",
     )
 
@@ -68,7 +69,7 @@ def scores_ignore_rivals(method: Method) -> None:
         require_close(
             model.class_scores(problem.X_new, prototypes=few),
             everything[:, problem.prototypes.positions(few.names)],
-            _TIGHT,
+            _room(method),
             f"leaving out {problem.prototypes.n_classes - few.n_classes} rival classes changed scores",
         )
 
@@ -80,7 +81,9 @@ def rows_are_scored_alone(method: Method) -> None:
     together = model.class_scores(problem.X_new, prototypes=problem.prototypes)
     for rows in (np.arange(1), np.arange(3, 4), np.arange(5, 12)):
         alone = model.class_scores(problem.X_new[rows], prototypes=problem.prototypes)
-        require_close(alone, together[rows], _TIGHT, f"scoring {len(rows)} row(s) without the others changed scores")
+        require_close(
+            alone, together[rows], _room(method), f"scoring {len(rows)} row(s) without the others changed scores"
+        )
 
 
 def row_order_is_irrelevant(method: Method) -> None:
@@ -91,7 +94,7 @@ def row_order_is_irrelevant(method: Method) -> None:
     require_close(
         model.class_scores(problem.X_new[order], prototypes=problem.prototypes),
         model.class_scores(problem.X_new, prototypes=problem.prototypes)[order],
-        _TIGHT,
+        _room(method),
         "reordering the vectors changed scores",
     )
 
@@ -144,11 +147,13 @@ def decision_function_is_the_scores(method: Method) -> None:
     model = fitted(method, problem)
     scores = model.class_scores(problem.X_new, prototypes=problem.prototypes)
     decided = model.decision_function(problem.X_new, prototypes=problem.prototypes)
-    require_close(decided, scores, _TIGHT, "decision_function differs from class_scores")
+    require_close(decided, scores, _room(method), "decision_function differs from class_scores")
     two = problem.prototypes.subset(problem.prototypes.names[:2])
     scores = model.class_scores(problem.X_new, prototypes=two)
     decided = model.decision_function(problem.X_new, prototypes=two)
-    require_close(decided, scores[:, 1] - scores[:, 0], _TIGHT, "decision_function of two classes is not their lead")
+    require_close(
+        decided, scores[:, 1] - scores[:, 0], _room(method), "decision_function of two classes is not their lead"
+    )
 
 
 def classes_of_fit_are_the_default(method: Method) -> None:
@@ -159,7 +164,7 @@ def classes_of_fit_are_the_default(method: Method) -> None:
     require_close(
         model.class_scores(problem.X_new),
         model.class_scores(problem.X_new, prototypes=problem.prototypes.subset(model.classes_.tolist())),
-        _TIGHT,
+        _room(method),
         "scores without prototypes are not those of the classes of fit",
     )
 

@@ -6,11 +6,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 from scipy.optimize import nnls
 
 from unseen.methods.base import Citation, Method
-from unseen.methods.linalg import cosine, directions_from
+from unseen.methods.linalg import class_means, class_sums, cosine, directions_from
 from unseen.methods.samples import blocks
 from unseen.methods.synthesis.gaussians import spread_within
 from unseen.validation import check_number, check_seed
@@ -157,8 +156,7 @@ class TransferredSamples(Method):
         for part, block in blocks(samples.X[rows]):
             self.kept_[part] = (block - self.feature_mean_) @ self.axes_
         # A few dozen samples miss the mean of their class by more than it differs from others': put them back on it.
-        sums = _one_hot(self.kept_classes_, len(S)) @ self.kept_
-        kept_means = sums / np.bincount(self.kept_classes_, minlength=len(S))[:, None]
+        kept_means = class_means(self.kept_, self.kept_classes_, len(S))
         self.kept_ += (samples.rotated - kept_means)[self.kept_classes_].astype(np.float32)
         targets = directions_from(self.semantic_mean_, S)
         centre = (samples.counts / samples.n) @ targets
@@ -175,8 +173,8 @@ class TransferredSamples(Method):
         targets = np.hstack([new, np.zeros((len(new), T))])
         amounts = np.array([nnls(design, target, maxiter=100 * T)[0] for target in targets]).T
         fits = np.exp(self.sharpness * (cosine(self.kept_fits_, new) - 1))
-        of_class = _one_hot(self.kept_classes_, T)
-        weights: Array = fits * ((1 + self.alpha) * amounts / (of_class @ fits))[self.kept_classes_]
+        totals = class_sums(fits, self.kept_classes_, T)
+        weights: Array = fits * ((1 + self.alpha) * amounts / totals)[self.kept_classes_]
         return weights
 
     def _scorer(self, P: Array) -> Callable[[Array], Array]:
@@ -188,8 +186,3 @@ class TransferredSamples(Method):
 
     def _class_scores(self, X: Array, P: Array) -> Array:
         return self._scorer(P)(X)
-
-
-def _one_hot(y: Array, n_classes: int) -> sparse.csr_array:
-    """Return the matrix (n_classes, n) that sums rows over the classes y (n,)."""
-    return sparse.csr_array((np.ones(len(y)), (y, np.arange(len(y)))), shape=(n_classes, len(y)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 
+from unseen.methods.base import Method
 from unseen.methods.classifiers import linear_outputs
 from unseen.validation import check_choice, check_number
 
@@ -14,14 +15,7 @@ if TYPE_CHECKING:
     from unseen.methods.base import Array
     from unseen.methods.samples import Samples
 
-__all__ = ["attribute_classifiers", "attribute_product", "attribute_range", "check_attributes", "presence"]
-
-
-def check_attributes(owner: str, attributes: Any, prior: Any, sharpness: Any) -> None:
-    """Raise `InputError` unless the parameters that the family shares are usable."""
-    check_choice(owner, "attributes", attributes, ("soft", "binary"))
-    check_choice(owner, "prior", prior, ("uniform", "seen"))
-    check_number(owner, "sharpness", sharpness, low=0, low_open=True)
+__all__ = ["AttributeMethod", "attribute_classifiers", "attribute_product", "attribute_range", "presence"]
 
 
 def attribute_range(S: Array) -> tuple[Array, Array, Array]:
@@ -54,6 +48,36 @@ def presence(P: Array, mean: Array, spread: Array, *, attributes: str, sharpness
         return np.greater(P, mean).astype(np.float64)
     soft: Array = expit(sharpness * (P - mean) / spread)
     return soft
+
+
+class AttributeMethod(Method):
+    """Base of methods that describe classes by the attributes in which seen prototypes differ."""
+
+    family = "combination"
+    attributes: str
+    sharpness: float
+    prior: str
+
+    def _fit_attributes(self, samples: Samples, S: Array) -> Array:
+        """Learn range and prior of the attributes; return their presence in seen classes, (C_seen, m)."""
+        owner = type(self).__name__
+        check_choice(owner, "attributes", self.attributes, ("soft", "binary"))
+        check_choice(owner, "prior", self.prior, ("uniform", "seen"))
+        check_number(owner, "sharpness", self.sharpness, low=0, low_open=True)
+        self.attributes_, self.attribute_mean_, self.attribute_spread_ = attribute_range(S)
+        table = self._presence(S)
+        share = samples.counts / samples.n
+        self.prior_ = share @ table if self.prior == "seen" else np.full(table.shape[1], 0.5)
+        return table
+
+    def _presence(self, P: Array) -> Array:
+        return presence(
+            P[:, self.attributes_],
+            self.attribute_mean_,
+            self.attribute_spread_,
+            attributes=self.attributes,
+            sharpness=self.sharpness,
+        )
 
 
 def attribute_classifiers(samples: Samples, targets: Array, *, C: float) -> tuple[Array, Array]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
 from scipy.special import log_expit
 
-from unseen.methods.base import Citation, Method
+from unseen.methods.base import Citation
 from unseen.methods.combination.attributes import (
+    AttributeMethod,
     attribute_classifiers,
     attribute_product,
-    attribute_range,
-    check_attributes,
-    presence,
 )
 from unseen.validation import check_number
 
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["DAP"]
 
 
-class DAP(Method):
+class DAP(AttributeMethod):
     r"""Direct attribute prediction: recognise attributes, then the class that has them.
 
     .. math:: f_c(x) = \sum_j a_{cj} \log\frac{p(a_j\mid x)}{p(a_j)} +
@@ -93,7 +90,6 @@ class DAP(Method):
     'duck'
     """
 
-    family = "combination"
     citation = Citation(
         authors="Lampert, Nickisch and Harmeling",
         title="Learning to Detect Unseen Object Classes by Between-Class Attribute Transfer",
@@ -112,21 +108,8 @@ class DAP(Method):
 
     def _fit_samples(self, samples: Samples, S: Array) -> None:
         strength = check_number("DAP", "C", self.C, low=0, low_open=True)
-        check_attributes("DAP", self.attributes, self.prior, self.sharpness)
-        self.attributes_, self.attribute_mean_, self.attribute_spread_ = attribute_range(S)
-        table = self._presence(S)
-        share = samples.counts / samples.n
-        self.prior_ = share @ table if self.prior == "seen" else np.full(table.shape[1], 0.5)
+        table = self._fit_attributes(samples, S)
         self.coef_, self.intercept_ = attribute_classifiers(samples, table, C=strength)
-
-    def _presence(self, P: Array) -> Array:
-        return presence(
-            P[:, self.attributes_],
-            self.attribute_mean_,
-            self.attribute_spread_,
-            attributes=self.attributes,
-            sharpness=self.sharpness,
-        )
 
     def _class_scores(self, X: Array, P: Array) -> Array:
         odds = X @ self.coef_.T + self.intercept_

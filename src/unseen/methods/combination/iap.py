@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import softmax
 
-from unseen.methods.base import Citation, Method
+from unseen.methods.base import Citation
 from unseen.methods.classifiers import softmax_classifiers
-from unseen.methods.combination.attributes import attribute_product, attribute_range, check_attributes, presence
+from unseen.methods.combination.attributes import AttributeMethod, attribute_product
 from unseen.validation import check_number
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["IAP"]
 
 
-class IAP(Method):
+class IAP(AttributeMethod):
     r"""Indirect attribute prediction: seen classes imply attributes, and attributes imply unseen classes.
 
     .. math:: p(a_j\mid x) = (1-\epsilon)\sum_s p(s\mid x)\, a_{sj} + \epsilon\, p(a_j), \qquad
@@ -89,7 +89,6 @@ class IAP(Method):
     'high'
     """
 
-    family = "combination"
     citation = Citation(
         authors="Lampert, Nickisch and Harmeling",
         title="Learning to Detect Unseen Object Classes by Between-Class Attribute Transfer",
@@ -115,22 +114,9 @@ class IAP(Method):
 
     def _fit_samples(self, samples: Samples, S: Array) -> None:
         strength = check_number("IAP", "C", self.C, low=0, low_open=True)
-        check_attributes("IAP", self.attributes, self.prior, self.sharpness)
         check_number("IAP", "smoothing", self.smoothing, low=0, high=1, low_open=True)
-        self.attributes_, self.attribute_mean_, self.attribute_spread_ = attribute_range(S)
-        self.presence_ = self._presence(S)
-        share = samples.counts / samples.n
-        self.prior_ = share @ self.presence_ if self.prior == "seen" else np.full(self.presence_.shape[1], 0.5)
+        self.presence_ = self._fit_attributes(samples, S)
         self.coef_, self.intercept_ = softmax_classifiers(samples, C=strength)
-
-    def _presence(self, P: Array) -> Array:
-        return presence(
-            P[:, self.attributes_],
-            self.attribute_mean_,
-            self.attribute_spread_,
-            attributes=self.attributes,
-            sharpness=self.sharpness,
-        )
 
     def seen_probabilities(self, X: Array) -> Array:
         """Return the seen classifier's probabilities (n, C_seen) of vectors X (n, d)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -96,27 +96,6 @@ class ALE(_Bilinear):
         url="https://arxiv.org/abs/1503.08677",
     )
     search_space = MappingProxyType({"learning_rate": (0.01, 0.03, 0.1), "n_epochs": (5, 20)})
-
-    def __init__(
-        self,
-        learning_rate: float = 0.03,
-        *,
-        n_epochs: int = 10,
-        batch_size: int = 32,
-        average: bool = True,
-        center: bool = True,
-        balanced: bool = True,
-        normalize: bool = True,
-        random_state: Any = None,
-    ) -> None:
-        self.learning_rate = learning_rate
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.average = average
-        self.center = center
-        self.balanced = balanced
-        self.normalize = normalize
-        self.random_state = random_state
 
     def _weigh(self, violations: Array) -> Array:
         violated = violations > 0

@@ -128,17 +128,30 @@ def standardised(samples: Samples) -> tuple[Array, float]:
 
 
 class _Bilinear(Method):
-    """Base of methods that learn by `epochs`; a subclass writes the constructor and `_weigh`."""
+    """Base of methods that learn by `epochs`; a subclass writes `_weigh`."""
 
     family = "correspondence"
-    learning_rate: float
-    n_epochs: int
-    batch_size: int
-    average: bool
-    center: bool
-    balanced: bool
-    normalize: bool
-    random_state: Any
+
+    def __init__(
+        self,
+        learning_rate: float = 0.03,
+        *,
+        n_epochs: int = 10,
+        batch_size: int = 32,
+        average: bool = True,
+        center: bool = True,
+        balanced: bool = True,
+        normalize: bool = True,
+        random_state: Any = None,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.average = average
+        self.center = center
+        self.balanced = balanced
+        self.normalize = normalize
+        self.random_state = random_state
 
     def _weigh(self, violations: Array) -> Array:
         raise NotImplementedError  # pragma: no cover

@@ -106,6 +106,7 @@ class ClassifierRegression(Method):
         venue="ICCV",
         year=2013,
     )
+    single_precision = True
     search_space = MappingProxyType({"gamma": (0.5, 2.0), "alpha": (0.1, 0.3, 1.0), "relation": (0.0, 0.4)})
 
     def __init__(

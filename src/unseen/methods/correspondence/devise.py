@@ -104,14 +104,16 @@ class DeViSE(_Bilinear):
         normalize: bool = True,
         random_state: Any = None,
     ) -> None:
-        self.learning_rate = learning_rate
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.average = average
-        self.center = center
-        self.balanced = balanced
-        self.normalize = normalize
-        self.random_state = random_state
+        super().__init__(
+            learning_rate,
+            n_epochs=n_epochs,
+            batch_size=batch_size,
+            average=average,
+            center=center,
+            balanced=balanced,
+            normalize=normalize,
+            random_state=random_state,
+        )
 
     def _weigh(self, violations: Array) -> Array:
         return summed_violations(violations)

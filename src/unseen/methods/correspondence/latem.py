@@ -110,15 +110,17 @@ class LatEm(_Bilinear):
         normalize: bool = True,
         random_state: Any = None,
     ) -> None:
+        super().__init__(
+            learning_rate,
+            n_epochs=n_epochs,
+            batch_size=batch_size,
+            average=average,
+            center=center,
+            balanced=balanced,
+            normalize=normalize,
+            random_state=random_state,
+        )
         self.n_matrices = n_matrices
-        self.learning_rate = learning_rate
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.average = average
-        self.center = center
-        self.balanced = balanced
-        self.normalize = normalize
-        self.random_state = random_state
 
     def _fit_samples(self, samples: Samples, S: Array) -> None:
         check_number("LatEm", "n_matrices", self.n_matrices, low=1, integer=True)

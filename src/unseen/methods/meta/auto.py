@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.model_selection import ParameterGrid
 
 from unseen.methods.base import Citation, Method
-from unseen.methods.folds import front_of, make_folds, score_fold
+from unseen.methods.folds import by_front, make_folds, score_fold
 from unseen.methods.meta.ensemble import fit_together
+from unseen.methods.meta.members import weighted_scorer
 from unseen.methods.meta.prepared import Prepared
 from unseen.methods.meta.search import search
 from unseen.methods.meta.weights import informative, learn_weights
@@ -31,6 +32,7 @@ __all__ = ["Auto"]
 
 # A member below this share of the weight costs more time than it adds.
 _NEGLIGIBLE = 0.02
+# How far the best of many settings may lead a mixture by luck alone: about the standard error of a fold's accuracy.
 _LUCK = 0.01
 # With fewer classes than this, a fold of held-out ones says less than the defaults do.
 _FEWEST_CLASSES = 12
@@ -191,7 +193,7 @@ class Auto(Method):
             for name in _CLOSED
             for standardize in (False, True)
         ]
-        found = sorted(search(first, folds, deadline=deadline), key=lambda one: -one.accuracy)
+        found = sorted(search("Auto", first, folds, deadline=deadline), key=lambda one: -one.accuracy)
         second = []
         for name, (_, grid) in _CLOSED.items():
             mine = [one.method for one in found if type(one.method.method) is METHODS.get(name)]
@@ -201,7 +203,7 @@ class Auto(Method):
                 scaled = found[0].method.get_params(deep=False) | {"standardize": standardize}
                 for name, (_, grid) in _ITERATIVE.items():
                     second += [self._with(Prepared(**scaled), name, params) for params in ParameterGrid(grid)]
-        return found + search(second, folds, deadline=deadline)
+        return found + search("Auto", second, folds, deadline=deadline)
 
     def _with(self, prepared: Prepared, name: str, params: dict[str, Any]) -> Prepared:
         """Return the same scalings around another method."""
@@ -217,8 +219,7 @@ class Auto(Method):
         return self._scorer(P)(X)
 
     def _scorer(self, P: Array) -> Callable[[Array], Array]:
-        scorers = [method._scorer(P) for method in self.methods_]
-        return lambda X: np.sum([w * score(X) for w, score in zip(self.weights_, scorers, strict=True)], axis=0)
+        return weighted_scorer(self.methods_, self.weights_, P)
 
 
 def _chosen(found: list[Found], folds: list[Fold], seconds: float) -> tuple[list[Method], Array, str]:
@@ -268,7 +269,7 @@ def _penalty(members: list[Method], weights: Array, folds: list[Fold]) -> float:
     for fold in folds:
         shared: dict[str, Any] = {}
         unseen, seen = 0.0, 0.0
-        for j in sorted(range(len(members)), key=lambda j: (front_of(members[j], "Auto").key, j)):
+        for j in (j for group in by_front(members, "Auto") for j in group):
             scores = score_fold(members[j], fold, shared)
             unseen, seen = unseen + weights[j] * scores.unseen, seen + weights[j] * scores.seen
         penalties.append(fold.competition(np.asarray(unseen), np.asarray(seen))["penalty"])

@@ -5,14 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
-from sklearn.base import clone
-
-from unseen.errors import InputError
 from unseen.methods.base import Capabilities, Citation, Method
 from unseen.methods.meta.balance import balanced
+from unseen.methods.meta.members import inner_method, seen_rows
 from unseen.methods.meta.weights import spread
-from unseen.validation import check_number, message
+from unseen.validation import check_number
 
 if TYPE_CHECKING:
     from unseen.methods.base import Array
@@ -87,23 +84,15 @@ class BalancedAssignment(Method):
         self.strength = strength
 
     def _fit_samples(self, samples: Samples, S: Array) -> None:
-        from unseen.methods.projection.kernel_ridge import KernelRidge
-
         check_number("BalancedAssignment", "strength", self.strength, low=0, high=1)
-        if self.method is not None and not (
-            isinstance(self.method, Method) and not self.method.capabilities.transductive
-        ):
-            raise InputError(
-                message("BalancedAssignment", "method", "an inductive method or None", self.method, "Pass an instance")
-            )
-        method = KernelRidge() if self.method is None else clone(self.method)
-        self.method_ = method._fit_shared(samples, self.classes_, self.seen_prototypes_)
+        self.method_ = inner_method("BalancedAssignment", self.method)._fit_shared(
+            samples, self.classes_, self.seen_prototypes_
+        )
         self.spread_ = spread(self.method_._class_scores(samples.means, S))
 
     def _class_scores(self, X: Array, P: Array) -> Array:
         scores = self.method_._class_scores(X, P) / self.spread_
-        known = {row.tobytes() for row in self.seen_prototypes_.vectors}
-        moving = np.array([row.tobytes() not in known for row in P.astype(np.float32)])
+        moving = seen_rows(self.seen_prototypes_.vectors, P) < 0
         if not moving.any() or self.strength == 0 or len(X) < 2:
             return scores
         return balanced(scores, moving, self.strength)

@@ -9,7 +9,9 @@ from sklearn.base import clone
 
 from unseen.errors import InputError
 from unseen.methods.base import Citation, Method
-from unseen.methods.folds import front_of, make_folds, score_fold
+from unseen.methods.folds import by_front, front_of, make_folds
+from unseen.methods.meta.members import weighted_scorer
+from unseen.methods.meta.search import search
 from unseen.methods.meta.weights import informative, learn_weights, spread
 from unseen.methods.preprocessing import FeatureScaling
 from unseen.methods.samples import Samples
@@ -113,16 +115,11 @@ class Ensemble(Method):
         names = np.array(self.seen_prototypes_.names)
         y = names[samples.y]
         split = ClassWiseSplit(n_splits, random_state=self.random_state).split(samples.X, y)
-        scores, targets = [], []
-        for fold in make_folds(samples.X, y, self.seen_prototypes_, split, 0.0, 0, max_per_class=100):
-            found: list[Array] = [np.empty(0)] * len(members)
-            shared: dict[str, Any] = {}
-            for j in sorted(range(len(members)), key=lambda j: (front_of(members[j], "Ensemble").key, j)):
-                found[j] = score_fold(members[j], fold, shared).alone
-            scores.append(np.stack(found))
-            targets.append(fold.y_unseen - fold.n_seen)
-        spreads = np.array([np.mean([spread(Z[j]) for Z in scores]) for j in range(len(members))])
-        return spreads, learn_weights([Z / spreads[:, None, None] for Z in scores], targets)
+        folds = list(make_folds(samples.X, y, self.seen_prototypes_, split, 0.0, 0, max_per_class=100))
+        found = search("Ensemble", members, folds)
+        spreads = np.array([one.spread for one in found])
+        scores = [np.stack([one.scores[i] / one.spread for one in found]) for i in range(len(folds))]
+        return spreads, learn_weights(scores, [fold.y_unseen - fold.n_seen for fold in folds])
 
     def _members(self) -> list[Method]:
         from unseen.methods.correspondence.eszsl import ESZSL
@@ -142,8 +139,7 @@ class Ensemble(Method):
         return self._scorer(P)(X)
 
     def _scorer(self, P: Array) -> Callable[[Array], Array]:
-        scorers = [method._scorer(P) for method in self.methods_]
-        return lambda X: np.sum([w * score(X) for w, score in zip(self.weights_, scorers, strict=True)], axis=0)
+        return weighted_scorer(self.methods_, self.weights_, P)
 
 
 def fit_together(methods: Sequence[Method], samples: Samples, labels: Array, seen: Prototypes) -> list[Method]:
@@ -153,7 +149,7 @@ def fit_together(methods: Sequence[Method], samples: Samples, labels: Array, see
     fitted: dict[int, Method] = {}
     key: str | None = None
     scaled, features = samples, FeatureScaling()
-    for j in sorted(range(len(methods)), key=lambda j: (front_of(methods[j], "Ensemble").key, j)):
+    for j in (j for group in by_front(methods, "Ensemble") for j in group):
         method: Method = clone(methods[j])
         front = front_of(method, "Ensemble")
         if not isinstance(method, Prepared) or front.transformer is None:

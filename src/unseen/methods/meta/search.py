@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseen.methods.folds import front_of, score_fold
+from unseen.methods.folds import by_front, score_fold
 from unseen.methods.meta.weights import spread
 
 if TYPE_CHECKING:
@@ -50,17 +49,14 @@ class Found:
         return float(np.mean([spread(scores) for scores in self.scores]))
 
 
-def search(candidates: Sequence[Method], folds: Sequence[Fold], *, deadline: float) -> list[Found]:
+def search(owner: str, candidates: Sequence[Method], folds: Sequence[Fold], *, deadline: float = np.inf) -> list[Found]:
     """Try candidates on all folds, those that prepare vectors alike together.
 
     Candidates that cannot be finished before `deadline` (of ``time.monotonic``) are left out: none is judged on fewer
     folds than the others.
     """
     found = [Found(method) for method in candidates]
-    for _, group in groupby(
-        sorted(range(len(found)), key=lambda j: (front_of(found[j].method, "Auto").key, j)),
-        key=lambda j: front_of(found[j].method, "Auto").key,
-    ):
+    for group in by_front(candidates, owner):
         members = [found[j] for j in group]
         for i, fold in enumerate(folds):
             shared: dict[str, Any] = {}

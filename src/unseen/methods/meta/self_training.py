@@ -12,8 +12,9 @@ from unseen.errors import InputError
 from unseen.methods.base import Capabilities, Citation, Method
 from unseen.methods.linalg import unit_rows
 from unseen.methods.meta.balance import balanced
+from unseen.methods.meta.members import inner_method, seen_rows
 from unseen.methods.meta.weights import spread
-from unseen.methods.preprocessing import FeatureScaling
+from unseen.methods.preprocessing import FeatureScaling, even_share
 from unseen.methods.samples import Samples
 from unseen.validation import check_number, message
 
@@ -118,40 +119,34 @@ class SelfTraining(Method):
         self.balance = balance
 
     def _fit_samples(self, samples: Samples, S: Array) -> None:
-        from unseen.methods.projection.kernel_ridge import KernelRidge
-
         check_number("SelfTraining", "n_iterations", self.n_iterations, low=0, integer=True)
         check_number("SelfTraining", "weight", self.weight, low=0, high=1)
         check_number("SelfTraining", "balance", self.balance, low=0, high=1)
-        if self.method is not None and not (
-            isinstance(self.method, Method) and not self.method.capabilities.transductive
-        ):
-            raise InputError(
-                message("SelfTraining", "method", "an inductive method or None", self.method, "Pass an instance")
-            )
         if self.features is not None and not isinstance(self.features, FeatureScaling):
             raise InputError(
                 message("SelfTraining", "features", "a FeatureScaling or None", self.features, "Pass an instance")
             )
-        method = KernelRidge() if self.method is None else clone(self.method)
-        self.method_ = method._fit_shared(samples, self.classes_, self.seen_prototypes_)
+        self.method_ = inner_method("SelfTraining", self.method)._fit_shared(
+            samples, self.classes_, self.seen_prototypes_
+        )
         features = FeatureScaling(shrinkage=1.0) if self.features is None else clone(self.features)
         self.features_ = features._learn(samples.X, samples.y, samples.n_classes)
         scaled = self.features_._apply(samples.X)
         self.means_ = Samples(scaled, samples.y, samples.n_classes).means
         self.spread_ = spread(self.method_._class_scores(samples.means, S))
         # Of vectors, not of means: those lie further out than any vector.
-        some = scaled[:: max(1, len(scaled) // 2048)].astype(np.float64)
+        some = scaled[even_share(samples.X, samples.y, samples.n_classes, 2048)].astype(np.float64)
         self.closeness_ = spread(unit_rows(some) @ unit_rows(self.means_).T)
 
     def _class_scores(self, X: Array, P: Array) -> Array:
         base: Array = self.method_._class_scores(X, P) / self.spread_
-        moving = ~self._had_examples(P)
+        rows = seen_rows(self.seen_prototypes_.vectors, P)
+        moving = rows < 0
         if not moving.any() or self.n_iterations == 0 or len(X) < 2:
             return base
         Z = unit_rows(self.features_._apply(X))
         means = np.zeros((len(P), Z.shape[1]))
-        means[~moving] = self.means_[self._seen_rows(P[~moving])]
+        means[~moving] = self.means_[rows[~moving]]
         scores = base
         labels = np.full(len(X), -1)
         for _ in range(int(self.n_iterations)):
@@ -168,11 +163,3 @@ class SelfTraining(Method):
             blended = (1 - self.weight) * base + self.weight * cosines
             scores = np.where(chosen, blended, base)
         return scores
-
-    def _had_examples(self, P: Array) -> Array:
-        return self._seen_rows(P) >= 0
-
-    def _seen_rows(self, P: Array) -> Array:
-        """Return the seen class whose prototype each row of P (C, k) is, -1 where it is none's."""
-        known = {row.tobytes(): i for i, row in enumerate(self.seen_prototypes_.vectors)}
-        return np.array([known.get(row.tobytes(), -1) for row in P.astype(np.float32)], dtype=np.intp)

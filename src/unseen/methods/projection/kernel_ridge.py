@@ -9,7 +9,7 @@ import numpy as np
 from scipy import linalg
 
 from unseen.methods.base import Citation, Method
-from unseen.methods.linalg import unit_rows
+from unseen.methods.preprocessing import PrototypeScaling
 from unseen.methods.projection.nearness import METRICS, nearness
 from unseen.validation import check_choice, check_number
 
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["KernelRidge"]
 
-_SCALINGS = ("none", "center", "standardize", "sqrt")
+# Power and centre of each prototype scaling.
+_SCALINGS = {
+    "none": (1.0, "none"),
+    "center": (1.0, "center"),
+    "standardize": (1.0, "standardize"),
+    "sqrt": (0.5, "center"),
+}
 # A scatter within classes below this share of all scatter is rounding: each class has one example, or copies of one.
 _NO_SCATTER = 1e-10
 
@@ -70,8 +76,8 @@ class KernelRidge(Method):
         :math:`(K + \alpha I)^{-1} (M - \bar m)`.
     target_mean_ : ndarray of shape (r,) or (d,)
         Mean of the seen classes' means.
-    semantic_mean_, semantic_scale_ : ndarray of shape (k,)
-        What prototypes are centred and divided by.
+    scaling_ : PrototypeScaling
+        What prototypes go through.
     sharpness_ : float
         `gamma` over the median squared distance.
 
@@ -151,15 +157,16 @@ class KernelRidge(Method):
         shrinkage = self.shrinkage
         if shrinkage is not None:
             shrinkage = check_number("KernelRidge", "shrinkage", shrinkage, low=0, low_open=True)
-        check_choice("KernelRidge", "prototype_scaling", self.prototype_scaling, _SCALINGS)
+        scaling = check_choice("KernelRidge", "prototype_scaling", self.prototype_scaling, tuple(_SCALINGS))
         check_choice("KernelRidge", "metric", self.metric, METRICS)
         residual = check_number("KernelRidge", "residual", self.residual, low=0)
         self.feature_mean_ = samples.mean
         self.whitening_ = _whitening(samples, shrinkage)
         targets = samples.offsets @ self.whitening_ if self.whitening_.size else samples.offsets
         self.target_mean_ = targets.mean(axis=0)
-        self._fit_scaling(S)
-        self.anchors_ = self._scaled(S)
+        power, center = _SCALINGS[scaling]
+        self.scaling_ = PrototypeScaling(power, center=center).fit(S)
+        self.anchors_ = self.scaling_.transform(S)
         squared = _squared_distances(self.anchors_, self.anchors_)
         between = squared[~np.eye(len(S), dtype=bool)]
         self.sharpness_ = gamma / ((float(np.median(between)) if len(between) else 0.0) or 1.0)
@@ -183,24 +190,8 @@ class KernelRidge(Method):
         self.whitening_, self.dual_ = discounted(self.whitening_), discounted(self.dual_)
         self.target_mean_ = discounted(self.target_mean_[None])[0]
 
-    def _fit_scaling(self, S: Array) -> None:
-        k = S.shape[1]
-        self.semantic_mean_, self.semantic_scale_ = np.zeros(k), np.ones(k)
-        if self.prototype_scaling == "none":
-            return
-        S = _signed_roots(S) if self.prototype_scaling == "sqrt" else S
-        self.semantic_mean_ = S.mean(axis=0)
-        if self.prototype_scaling == "standardize":
-            # Dimensions in which seen prototypes hardly vary would otherwise drown out the rest in unseen ones.
-            floor = 1e-3 * S.std()
-            self.semantic_scale_ = np.maximum(S.std(axis=0), floor) if floor > 0 else np.ones(k)
-
-    def _scaled(self, P: Array) -> Array:
-        P = _signed_roots(P) if self.prototype_scaling == "sqrt" else P
-        return unit_rows((P - self.semantic_mean_) / self.semantic_scale_)
-
     def _scorer(self, P: Array) -> Callable[[Array], Array]:
-        kernel = np.exp(-self.sharpness_ * _squared_distances(self._scaled(P), self.anchors_))
+        kernel = np.exp(-self.sharpness_ * _squared_distances(self.scaling_.transform(P), self.anchors_))
         near = nearness(kernel @ self.dual_ + self.target_mean_, self.metric)
         if self.whitening_.size:
             return lambda X: near((X - self.feature_mean_) @ self.whitening_)
@@ -223,11 +214,6 @@ def _whitening(samples: Samples, shrinkage: float | None) -> Array:
     lower = linalg.cholesky(shrunk, lower=True)
     whitening: Array = linalg.solve_triangular(lower, samples.axes.T, lower=True).T
     return np.ascontiguousarray(whitening)
-
-
-def _signed_roots(S: Array) -> Array:
-    roots: Array = np.sign(S) * np.sqrt(np.abs(S))
-    return roots
 
 
 def _squared_distances(A: Array, B: Array) -> Array:

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 
 from unseen.methods.base import Citation, Method
-from unseen.methods.linalg import unit_rows
+from unseen.methods.linalg import class_sums, unit_rows
 from unseen.methods.samples import blocks
 from unseen.validation import check_number
 
@@ -152,12 +152,11 @@ def _ranking(samples: Samples, Z: Array) -> tuple[Array, Array]:
     within = np.zeros((d, d))
     for rows, block in blocks(samples.X):
         y = samples.y[rows]
-        one_hot = sparse.csr_array((np.ones(len(y)), (y, np.arange(len(y)))), shape=(n_classes, len(y)))
         leads = np.zeros_like(block)
         centred = block - samples.mean
         for s, point in enumerate(samples.offsets):
             near = -np.abs(centred - point)
-            average[:, s] += one_hot @ near
+            average[:, s] += class_sums(near, y, n_classes)
             leads += lead[y, s][:, None] * near
         within += leads.T @ leads
     average /= np.maximum(samples.counts, 1)[:, None, None]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 from scipy.spatial.distance import cdist
 
+from unseen.methods.linalg import class_sums
 from unseen.methods.samples import blocks
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def class_spreads(samples: Samples, spread: Array) -> Array:
     for rows, block in blocks(samples.X):
         y = samples.y[rows]
         squares = np.square((block - samples.mean) @ samples.axes - samples.rotated[y])
-        one_hot = sparse.csr_array((np.ones(len(y)), (y, np.arange(len(y)))), shape=(samples.n_classes, len(y)))
-        sums += one_hot @ squares
+        sums += class_sums(squares, y, samples.n_classes)
     # One average square stands in for the one that the class's mean used up.
     variances: Array = (sums + spread) / np.maximum(samples.counts, 1)[:, None]
     return variances
