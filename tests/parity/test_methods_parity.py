@@ -66,7 +66,7 @@ def test_conse_is_a_plain_loop(seed: int, n_nearest: int) -> None:
     X, y, new, prototypes = problem(seed, n=60, d=8)
     mean = X.mean(axis=0)
     scale = np.sqrt(np.mean((X - mean) ** 2))
-    classifier = LogisticRegression(C=1.0, max_iter=1000).fit((X - mean) / scale, y)
+    classifier = LogisticRegression(C=1.0, solver="newton-cg", tol=1e-10, max_iter=1000).fit((X - mean) / scale, y)
     expected = np.zeros((len(new), prototypes.n_classes))
     for i, shares in enumerate(classifier.predict_proba((new - mean) / scale)):
         mixture = np.zeros(prototypes.n_dimensions)
@@ -84,7 +84,7 @@ def test_conse_of_two_classes_is_scikit_learns() -> None:
     X, y = X[y < 2], y[y < 2]
     mean = X.mean(axis=0)
     scale = np.sqrt(np.mean((X - mean) ** 2))
-    classifier = LogisticRegression(C=0.3, max_iter=1000).fit((X - mean) / scale, y)
+    classifier = LogisticRegression(C=0.3, solver="newton-cg", tol=1e-10, max_iter=1000).fit((X - mean) / scale, y)
     ours = ConSE(C=0.3).fit(X, names(prototypes, y), prototypes=prototypes)
     np.testing.assert_allclose(
         ours.seen_probabilities(new), classifier.predict_proba((new - mean) / scale), rtol=1e-6, atol=1e-12

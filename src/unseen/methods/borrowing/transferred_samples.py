@@ -85,12 +85,11 @@ class TransferredSamples(Method):
     keeps up to ``n_per_class`` training vectors of each class: mind who may have them.
 
     Departures from the paper. (1) It selects samples by transferability and by diversity in turn; here non-negative
-    least squares does both, as classes that say the same about a prototype do not enter it together. Choosing by
-    similarity alone was clearly less accurate on held-out classes. (2) It trains support vector machines against the
-    other unseen classes that suppress unreliable positives; here weights are fixed beforehand and the negatives are
-    all seen classes, so that a class scores the same whatever its rivals. (3) The penalty's shrinking of the amounts
-    is undone by the factor :math:`1+\alpha`, so that a class with the prototype of a seen one which is unlike all
-    others borrows that class whole.
+    least squares does both, as classes that say the same about a prototype do not enter it together. (2) It trains
+    support vector machines against the other unseen classes that suppress unreliable positives; here weights are
+    fixed beforehand and the negatives are all seen classes, so that a class scores the same whatever its rivals.
+    (3) The penalty's shrinking of the amounts is undone by the factor :math:`1+\alpha`, so that a class with the
+    prototype of a seen one which is unlike all others borrows that class whole.
 
     References
     ----------

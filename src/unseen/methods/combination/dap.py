@@ -68,8 +68,8 @@ class DAP(AttributeMethod):
     -----
     Inductive. `fit` takes tens of steps of O(n d m), `class_scores` O(n m (d + C)). The authors train a kernel SVM for
     each attribute and calibrate it by Platt scaling; here logistic regressions, whose outputs are probabilities
-    already, are trained for all attributes at once. Platt scaling on left-out classes makes them worse, since few
-    classes are left to tell each attribute by. Soft attributes are not in the paper: they keep what binarising throws
+    already, are trained for all attributes at once. Platt scaling would take classes away, and few are
+    there to tell each attribute by. Soft attributes are not in the paper: they keep what binarising throws
     away. ``attributes="binary", prior="seen"`` is the paper's method.
 
     References

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import softmax
 
-from unseen.methods import classifiers
 from unseen.methods.base import Citation, Method
+from unseen.methods.classifiers import softmax_classifiers
 from unseen.methods.linalg import cosine
 from unseen.validation import check_number
 
@@ -85,12 +85,7 @@ class ConSE(Method):
     def _fit_samples(self, samples: Samples, S: Array) -> None:
         check_number("ConSE", "n_nearest", self.n_nearest, low=1, integer=True)
         strength = check_number("ConSE", "C", self.C, low=0, low_open=True)
-        if samples.X.size * samples.n_classes <= classifiers.SMALL:
-            # scikit-learn's solver stops early, and where it stops is part of what small models answer.
-            X = samples.X.astype(np.float64, copy=False)
-            self.coef_, self.intercept_ = classifiers.softmax_classifier(X, samples.y, len(S), C=strength)
-        else:
-            self.coef_, self.intercept_ = classifiers.softmax_classifiers(samples, C=strength)
+        self.coef_, self.intercept_ = softmax_classifiers(samples, C=strength)
 
     def seen_probabilities(self, X: Array) -> Array:
         """Return the seen classifier's probabilities (n, C_seen) of vectors X (n, d)."""

@@ -86,10 +86,9 @@ class GaussianSynthesis(GFZSL):
 
     Departures from the paper. (1) It writes an unseen prototype as a linear combination of seen ones and combines
     their means and covariances; here GFZSL's regressions predict both. (2) It draws independently. In a thousand
-    dimensions the mean of twenty independent draws lies further from the class's mean than other classes do: with
-    them, accuracy on held-out classes was a tenth lower on one data set and by four tenths on another. (3) It takes
-    support vector machines. Linear discriminant analysis and logistic regression came within two points of the
-    densities themselves on held-out classes; the former has a closed form, and so gives the same scores everywhere.
+    dimensions the mean of twenty independent draws lies further from the class's mean than other classes do. (3) It
+    takes support vector machines; linear discriminant analysis has a closed form, and so gives the same scores
+    everywhere.
 
     A method with a `classifier` of your own cannot be saved, because a class cannot be written into a file of numbers.
 
