@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from unseen.errors import InputError
-from unseen.metrics import SeenUnseenCurve, harmonic_mean, per_class_top_k, seen_unseen_curve
+from unseen.metrics import (
+    SeenUnseenCurve,
+    generalized_accuracy,
+    generalized_hits,
+    harmonic_mean,
+    per_class_top_k,
+    seen_unseen_curve,
+)
 
 # Columns: seen a, seen b, unseen c, unseen d.
 SEEN = [True, True, False, False]
@@ -183,3 +190,70 @@ def test_classes_without_samples_do_not_count() -> None:
 def test_bad_input_is_told(y: Any, scores: Any, seen: Any, match: str) -> None:
     with pytest.raises(InputError, match=match):
         seen_unseen_curve(y, scores, seen)
+
+
+def test_generalized_accuracy_by_hand() -> None:
+    # The samples of `hand_made`, whose leads are 4, 1, 0.5, 2, 3 and 1.
+    scores = [
+        [5.0, 0.0, 1.0, 0.0],
+        [3.0, 0.0, 1.0, 2.0],
+        [1.5, 1.0, 1.0, 0.0],
+        [0.0, 4.0, 2.0, 1.0],
+        [4.0, 0.0, 0.0, 1.0],
+        [2.0, 0.0, 0.0, 1.0],
+    ]
+    y = [0, 0, 1, 2, 2, 3]
+    # As it is: class a twice right, b never, no unseen one.
+    assert generalized_accuracy(y, scores, SEEN) == (0.0, 0.5, 0.0)
+    assert generalized_hits(y, scores, SEEN).tolist() == [True, True, False, False, False, False]
+    # At 2.5: a once of two, c once of two, d once of one.
+    assert generalized_accuracy(y, scores, SEEN, penalty=2.5) == pytest.approx((0.75, 0.25, 0.375))
+    assert generalized_hits(y, scores, SEEN, penalty=2.5).tolist() == [True, False, False, True, False, True]
+
+
+def test_hits_do_not_need_a_sample_of_each_class() -> None:
+    assert generalized_hits([0, 2], [[1.0, 1.0, 1.0, 1.0]] * 2, SEEN).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("function", [generalized_accuracy, generalized_hits])
+def test_bad_input_is_told_by_name(function: Any) -> None:
+    name = function.__name__
+    with pytest.raises(InputError, match=rf"{name}: seen must be of shape \(2,\), one per column of scores"):
+        function([0, 1], [[1.0, 0.0]] * 2, [True])
+    with pytest.raises(InputError, match=f"{name}: seen must be True or False throughout"):
+        function([0, 1], [[1.0, 0.0]] * 2, ["yes", "no"])
+    with pytest.raises(InputError, match=f"{name}: classes and samples must be of both kinds, seen and unseen"):
+        function([0, 0], [[1.0, 0.0]] * 2, [True, False])
+    with pytest.raises(InputError, match=f"{name}: penalty must be a finite number"):
+        function([0, 1], [[1.0, 0.0]] * 2, [True, False], penalty=np.nan)
+    with pytest.raises(InputError, match=f"{name}: scores must be finite"):
+        function([0, 1], [[1.0, np.nan]] * 2, [True, False])
+
+
+def midpoints(y: Any, scores: Any, seen: Any) -> tuple[list[tuple[float, float]], float]:
+    """Return (u, s) by a plain argmax at each midpoint between sorted leads and beyond them, and the area."""
+    leads = np.unique(scores[:, seen].max(axis=1) - scores[:, ~seen].max(axis=1))
+    points = []
+    for penalty in [leads[0] - 1, *((leads[1:] + leads[:-1]) / 2), leads[-1] + 1]:
+        right = (scores - penalty * seen).argmax(axis=1) == y
+        each = [right[y == c].mean() for c in np.unique(y)]
+        kind = seen[np.unique(y)]
+        points.append((float(np.mean(np.array(each)[~kind])), float(np.mean(np.array(each)[kind]))))
+    return points, sum((b[0] + a[0]) / 2 * (a[1] - b[1]) for a, b in itertools.pairwise(points))
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_area_agrees_with_a_sweep_over_midpoints(seed: int, tied: bool) -> None:
+    rng = np.random.default_rng(seed)
+    seen = rng.permutation(np.arange(12) < 7)
+    y = rng.integers(0, 12, 400)
+    scores = rng.normal(size=(400, 12)) + 0.8 * seen
+    scores[np.arange(400), y] += 1.5
+    scores = np.round(scores) if tied else scores
+    points, area = midpoints(y, scores, seen)
+    curve = seen_unseen_curve(y, scores, seen)
+    assert curve.ausuc == pytest.approx(area, abs=1e-6)
+    np.testing.assert_allclose(np.stack([curve.u, curve.s], axis=1), points, atol=1e-12)
+    for penalty in (-1.0, 0.0, 0.3, 1.0, 2.0, *curve.penalties[1::50]):
+        assert generalized_accuracy(y, scores, seen, penalty=penalty) == pytest.approx(curve.at(penalty), abs=1e-12)

@@ -1,13 +1,43 @@
 """Metrics: the field's definitions, each of which says what it does with ties and empty classes."""
 
-from unseen.metrics.accuracy import per_class_top_k
-from unseen.metrics.calibration import expected_calibration_error
-from unseen.metrics.gzsl import SeenUnseenCurve, harmonic_mean, seen_unseen_curve
+from unseen.metrics.accuracy import confusion_matrix, per_class_rates, per_class_top_k, top_k_accuracy, top_k_hits
+from unseen.metrics.calibration import brier_score, expected_calibration_error, negative_log_likelihood
+from unseen.metrics.gzsl import (
+    SeenUnseenCurve,
+    generalized_accuracy,
+    generalized_hits,
+    harmonic_mean,
+    seen_unseen_curve,
+)
+from unseen.metrics.hubness import Hubs, hubs, k_occurrence, skewness
+from unseen.metrics.intervals import Comparison, Interval, bootstrap_interval, paired_comparison
+from unseen.metrics.ranking import average_precisions, mean_average_precision
+from unseen.metrics.unknown import auroc, fpr_at_tpr
 
 __all__ = [
+    "Comparison",
+    "Hubs",
+    "Interval",
     "SeenUnseenCurve",
+    "auroc",
+    "average_precisions",
+    "bootstrap_interval",
+    "brier_score",
+    "confusion_matrix",
     "expected_calibration_error",
+    "fpr_at_tpr",
+    "generalized_accuracy",
+    "generalized_hits",
     "harmonic_mean",
+    "hubs",
+    "k_occurrence",
+    "mean_average_precision",
+    "negative_log_likelihood",
+    "paired_comparison",
+    "per_class_rates",
     "per_class_top_k",
     "seen_unseen_curve",
+    "skewness",
+    "top_k_accuracy",
+    "top_k_hits",
 ]

@@ -9,13 +9,13 @@ import numpy as np
 from scipy.integrate import trapezoid
 
 from unseen.errors import InputError
-from unseen.metrics.accuracy import check_scores
-from unseen.validation import message, verbatim
+from unseen.metrics.checks import check_flags, check_scores
+from unseen.validation import check_number, message, verbatim
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["SeenUnseenCurve", "harmonic_mean", "seen_unseen_curve"]
+__all__ = ["SeenUnseenCurve", "generalized_accuracy", "generalized_hits", "harmonic_mean", "seen_unseen_curve"]
 
 Array = np.ndarray[Any, Any]
 
@@ -112,33 +112,8 @@ def seen_unseen_curve(y: npt.ArrayLike, scores: npt.ArrayLike, seen: npt.ArrayLi
     >>> curve.ausuc, curve.at(0.0)[0], curve.best()
     (1.0, 0.0, (1.5, 1.0))
     """
-    columns, S = check_scores("seen_unseen_curve", y, scores)
-    mask = np.asarray(seen, dtype=bool)
-    if mask.shape != (S.shape[1],):
-        raise InputError(
-            message(
-                "seen_unseen_curve",
-                "seen",
-                f"of shape ({S.shape[1]},), one per column of scores",
-                verbatim(f"shape {mask.shape}"),
-                "Say of every class whether it was seen",
-            )
-        )
-    if mask.all() or not mask.any() or mask[columns].all() or not mask[columns].any():
-        raise InputError(
-            message(
-                "seen_unseen_curve",
-                "classes and samples",
-                "of both kinds, seen and unseen",
-                verbatim("one kind only"),
-                "Score seen and unseen classes together, for samples of both",
-            )
-        )
-    seen_columns, unseen_columns = np.flatnonzero(mask), np.flatnonzero(~mask)
-    best_seen = seen_columns[S[:, mask].argmax(axis=1)]
-    best_unseen = unseen_columns[S[:, ~mask].argmax(axis=1)]
-    rows = np.arange(len(S))
-    lead = S[rows, best_seen] - S[rows, best_unseen]  # at this penalty and above, the answer is an unseen class
+    columns, mask, S = _check("seen_unseen_curve", y, scores, seen)
+    best_seen, best_unseen, lead = _rivals(S, mask)
     counts = np.bincount(columns, minlength=S.shape[1])
     n_seen, n_unseen = int((counts[mask] > 0).sum()), int((counts[~mask] > 0).sum())
     weight = 1.0 / counts[columns]
@@ -149,3 +124,127 @@ def seen_unseen_curve(y: npt.ArrayLike, scores: npt.ArrayLike, seen: npt.ArrayLi
     s = np.concatenate([[0.0], np.cumsum(np.bincount(step, loss, len(penalties)))])
     s = s[-1] - s
     return SeenUnseenCurve(np.concatenate([[-np.inf], penalties]), np.minimum(u, 1.0), np.clip(s, 0.0, 1.0))
+
+
+def generalized_hits(
+    y: npt.ArrayLike, scores: npt.ArrayLike, seen: npt.ArrayLike, *, penalty: float = 0.0
+) -> npt.NDArray[np.bool_]:
+    """Return of each sample whether its class has the best score, once a penalty is subtracted from seen classes.
+
+    Parameters
+    ----------
+    y : array-like of int of shape (n,)
+        Column of each sample's class.
+    scores : array-like of shape (n, C)
+        Scores of all classes for samples of seen and unseen classes.
+    seen : array-like of bool of shape (C,)
+        Which columns are seen classes; both kinds must be there.
+    penalty : float, default 0.0
+        What is subtracted from the scores of seen classes; 0.0 is the method as it is.
+
+    Raises
+    ------
+    InputError
+        When shapes disagree or one kind of class is missing.
+
+    Notes
+    -----
+    Ties go as in :func:`seen_unseen_curve`. Intervals and comparisons start from these hits.
+
+    Examples
+    --------
+    >>> from unseen.metrics import generalized_hits
+    >>> generalized_hits([1, 0], [[2.0, 1.0], [3.0, 1.0]], [True, False])
+    array([False,  True])
+    """
+    columns, mask, S = _check("generalized_hits", y, scores, seen)
+    return _hits(columns, mask, S, check_number("generalized_hits", "penalty", penalty))
+
+
+def generalized_accuracy(
+    y: npt.ArrayLike, scores: npt.ArrayLike, seen: npt.ArrayLike, *, penalty: float = 0.0
+) -> tuple[float, float, float]:
+    """Return u, s and their harmonic mean at one penalty on seen classes.
+
+    Parameters
+    ----------
+    y : array-like of int of shape (n,)
+        Column of each sample's class.
+    scores : array-like of shape (n, C)
+        Scores of all classes for samples of seen and unseen classes.
+    seen : array-like of bool of shape (C,)
+        Which columns are seen classes; both kinds must be there.
+    penalty : float, default 0.0
+        What is subtracted from the scores of seen classes; 0.0 is the method as it is.
+
+    Returns
+    -------
+    u, s, harmonic_mean : float
+        Mean per-class top-1 accuracy on unseen classes, on seen classes, both among all classes; and
+        :func:`harmonic_mean`. What ``seen_unseen_curve(y, scores, seen).at(penalty)`` says, without the curve.
+
+    Raises
+    ------
+    InputError
+        When shapes disagree or one kind of class is missing.
+
+    Notes
+    -----
+    Ties go as in :func:`seen_unseen_curve`; classes without samples do not count. O(n C).
+
+    References
+    ----------
+    Xian, Lampert, Schiele and Akata, "Zero-Shot Learning: A Comprehensive Evaluation of the Good, the Bad and the
+    Ugly", TPAMI 2018.
+
+    Examples
+    --------
+    >>> from unseen.metrics import generalized_accuracy
+    >>> generalized_accuracy([1, 0], [[2.0, 1.0], [3.0, 1.0]], [True, False])
+    (0.0, 1.0, 0.0)
+    >>> generalized_accuracy([1, 0], [[2.0, 1.0], [3.0, 1.0]], [True, False], penalty=1.5)
+    (1.0, 1.0, 1.0)
+    """
+    columns, mask, S = _check("generalized_accuracy", y, scores, seen)
+    hits = _hits(columns, mask, S, check_number("generalized_accuracy", "penalty", penalty))
+    counts = np.bincount(columns, minlength=S.shape[1])
+    right = np.bincount(columns, weights=hits, minlength=S.shape[1])
+    u, s = (float((right[kind] / counts[kind]).mean()) for kind in ((counts > 0) & ~mask, (counts > 0) & mask))
+    return u, s, harmonic_mean(u, s)
+
+
+def _check(owner: str, y: npt.ArrayLike, scores: npt.ArrayLike, seen: npt.ArrayLike) -> tuple[Array, Array, Array]:
+    """Return columns (n,), which classes are seen (C,), and scores (n, C) of samples of both kinds."""
+    columns, S = check_scores(owner, y, scores)
+    remedy = "Say of every class whether it was seen"
+    mask = check_flags(owner, "seen", seen, S.shape[1:], "one per column of scores", remedy)
+    if mask.all() or not mask.any() or mask[columns].all() or not mask[columns].any():
+        raise InputError(
+            message(
+                owner,
+                "classes and samples",
+                "of both kinds, seen and unseen",
+                verbatim("one kind only"),
+                "Score seen and unseen classes together, for samples of both",
+            )
+        )
+    return columns, mask, S
+
+
+def _rivals(S: Array, mask: Array) -> tuple[Array, Array, Array]:
+    """Return the best seen and the best unseen column of each row, and the lead of the seen one.
+
+    At a penalty as high as the lead, and above, the answer is the unseen one.
+    """
+    seen_columns, unseen_columns = np.flatnonzero(mask), np.flatnonzero(~mask)
+    best_seen = seen_columns[S[:, mask].argmax(axis=1)]
+    best_unseen = unseen_columns[S[:, ~mask].argmax(axis=1)]
+    rows = np.arange(len(S))
+    return best_seen, best_unseen, S[rows, best_seen] - S[rows, best_unseen]
+
+
+def _hits(columns: Array, mask: Array, S: Array, penalty: float) -> npt.NDArray[np.bool_]:
+    best_seen, best_unseen, lead = _rivals(S, mask)
+    # Not `S - penalty * mask`: rounding would decide some ties otherwise than the curve does.
+    hits: npt.NDArray[np.bool_] = np.where(lead <= penalty, best_unseen, best_seen) == columns
+    return hits
