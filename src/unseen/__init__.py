@@ -16,6 +16,7 @@ from unseen._version import __version__
 
 if TYPE_CHECKING:
     from unseen.errors import (
+        DatasetError,
         InputError,
         ItemError,
         MissingExtraError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "ClassEntry": "unseen.vocabulary",
+    "DatasetError": "unseen.errors",
     "InputError": "unseen.errors",
     "ItemError": "unseen.errors",
     "MissingExtraError": "unseen.errors",
@@ -46,6 +48,7 @@ _HOME = {
 
 __all__ = [
     "ClassEntry",
+    "DatasetError",
     "InputError",
     "ItemError",
     "MissingExtraError",

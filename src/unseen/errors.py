@@ -5,6 +5,7 @@
     UnseenError
     ├── InputError (ValueError)         something handed in is wrong
     │   ├── VocabularyError             a vocabulary file or value is wrong: file, line, field
+    │   ├── DatasetError                a data set, a split or a file of one is wrong: file, row, counts
     │   ├── ItemError                   one photo or text cannot be used; a run reports it and goes on
     │   └── UnknownNameError (LookupError)  no entry of that name in a registry
     ├── ModelError                      a model folder is missing, damaged or of another format
@@ -17,6 +18,7 @@ Every message reads ``{owner}: {argument} must be {expected}; got {value}. {what
 from __future__ import annotations
 
 __all__ = [
+    "DatasetError",
     "InputError",
     "ItemError",
     "MissingExtraError",
@@ -37,6 +39,10 @@ class InputError(UnseenError, ValueError):
 
 class VocabularyError(InputError):
     """A vocabulary is wrong; the message names the file, the line and the field where they are known."""
+
+
+class DatasetError(InputError):
+    """A data set is wrong; the message names the file, and the row or the counts where they are known."""
 
 
 class ItemError(InputError):

@@ -17,7 +17,7 @@ from unseen.validation import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ENCODERS", "METHODS", "Registry"]
+__all__ = ["DATASETS", "ENCODERS", "METHODS", "REMEDIES", "Registry"]
 
 
 class Registry:
@@ -88,6 +88,7 @@ METHODS = Registry(
     "method",
     table={
         "ale": "unseen.methods.correspondence.ale:ALE",
+        "aligned": "unseen.methods.meta.aligned:Aligned",
         "auto": "unseen.methods.meta.auto:Auto",
         "balanced_assignment": "unseen.methods.meta.balanced_assignment:BalancedAssignment",
         "cca": "unseen.methods.projection.cca:CanonicalCorrelation",
@@ -106,6 +107,7 @@ METHODS = Registry(
         "kernel_ridge": "unseen.methods.projection.kernel_ridge:KernelRidge",
         "latem": "unseen.methods.correspondence.latem:LatEm",
         "prepared": "unseen.methods.meta.prepared:Prepared",
+        "remedied": "unseen.methods.meta.remedied:Remedied",
         "reverse_ridge": "unseen.methods.projection.reverse_ridge:ReverseRidge",
         "ridge": "unseen.methods.projection.ridge:Ridge",
         "sae": "unseen.methods.projection.sae:SAE",
@@ -122,4 +124,29 @@ ENCODERS = Registry(
     "encoder",
     table={"default": "unseen.encoders.default:DefaultEncoder"},
     group="unseen.encoders",
+)
+
+DATASETS = Registry(
+    "data set reader",
+    table={
+        "table": "unseen.datasets.table:TableReader",
+        "unseen": "unseen.datasets.own_format:OwnReader",
+        "xlsa": "unseen.datasets.xlsa:XlsaReader",
+    },
+    group="unseen.datasets",
+)
+
+REMEDIES = Registry(
+    "remedy",
+    table={
+        "csls": "unseen.decision.csls:CSLS",
+        "gate": "unseen.decision.gate:SeenUnseenGate",
+        "globally_corrected": "unseen.decision.globally_corrected:GloballyCorrected",
+        "inverted_softmax": "unseen.decision.inverted_softmax:InvertedSoftmax",
+        "local_scaling": "unseen.decision.local_scaling:LocalScaling",
+        "mutual_proximity": "unseen.decision.mutual_proximity:MutualProximity",
+        "prior": "unseen.decision.prior:PriorAdjustment",
+        "stacking": "unseen.decision.stacking:CalibratedStacking",
+    },
+    group="unseen.remedies",
 )

@@ -1,5 +1,21 @@
-"""Measured results as checked data: what a method reached, on which data, by which protocol, within what tolerance."""
+"""Benchmarks: methods chosen on training classes and tested once; recipes that say how a figure came about."""
 
+from unseen.benchmark.choice import Choice, choose
+from unseen.benchmark.evaluation import Evaluation, evaluate
 from unseen.benchmark.recipes_reader import Recipe, read_recipe, shipped_recipes
+from unseen.benchmark.report import to_html, to_markdown
+from unseen.benchmark.runner import Results, run_benchmark
 
-__all__ = ["Recipe", "read_recipe", "shipped_recipes"]
+__all__ = [
+    "Choice",
+    "Evaluation",
+    "Recipe",
+    "Results",
+    "choose",
+    "evaluate",
+    "read_recipe",
+    "run_benchmark",
+    "shipped_recipes",
+    "to_html",
+    "to_markdown",
+]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from unseen._version import __version__
-from unseen.cli import classify, listing, vocabulary
+from unseen.cli import bench, classify, dataset, diagnose, listing, vocabulary
 
 __all__ = ["app"]
 
@@ -40,3 +40,6 @@ app.command("classify", epilog=classify.EXAMPLE)(classify.classify)
 app.command("models", epilog="Example: unseen models --json")(listing.models)
 app.command("methods", epilog="Example: unseen methods --json")(listing.methods)
 app.add_typer(vocabulary.app, name="vocabulary")
+app.add_typer(dataset.app, name="dataset")
+app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
+app.command("diagnose", epilog=diagnose.EXAMPLE)(diagnose.diagnose)

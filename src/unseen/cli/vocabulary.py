@@ -42,9 +42,10 @@ def _emit(text: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text, nl=False)
         return
-    from unseen.vocabulary.files import write_atomically
+    from unseen.errors import VocabularyError
+    from unseen.files import write_atomically
 
-    write_atomically(out, text)
+    write_atomically(out, text, error=VocabularyError)
     typer.echo(f"Wrote {out}.", err=True)
 
 
@@ -137,12 +138,14 @@ def _keep_comments(path: Path) -> None:
     """Copy a YAML file that holds comments to FILE.bak: saving rewrites the file without them."""
     if path.suffix.lower() not in (".yaml", ".yml"):
         return
-    from unseen.vocabulary.files import MAX_YAML_BYTES, read_text, write_atomically
+    from unseen.errors import VocabularyError
+    from unseen.files import write_atomically
+    from unseen.vocabulary.files import MAX_YAML_BYTES, read_text
 
     text = read_text(path, MAX_YAML_BYTES, "Save so large a vocabulary as CSV, which loads faster")
     if any(line.lstrip().startswith("#") or " #" in line for line in text.splitlines()):
         kept = path.with_name(path.name + ".bak")
-        write_atomically(kept, text)
+        write_atomically(kept, text, error=VocabularyError)
         typer.echo(f"Comments are not kept; the file as it was is in {kept}.", err=True)
 
 

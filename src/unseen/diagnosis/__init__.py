@@ -1,1 +1,46 @@
 """Diagnosis: the four known failures of zero-shot recognition, each with a figure, a picture and what helps."""
+
+from unseen.diagnosis.bias import measure_bias
+from unseen.diagnosis.domain_shift import (
+    classifier_two_sample_test,
+    maximum_mean_discrepancy,
+    measure_domain_shift,
+)
+from unseen.diagnosis.effects import Effect
+from unseen.diagnosis.failures import Diagnosis, diagnose
+from unseen.diagnosis.finding import Finding
+from unseen.diagnosis.hubness import measure_hubness
+from unseen.diagnosis.page import to_html
+from unseen.diagnosis.predictions import diagnose_predictions
+from unseen.diagnosis.projection_error import measure_projection_error, projection_error
+from unseen.diagnosis.reach import Reach, measure_reach
+from unseen.diagnosis.semantic_loss import (
+    effective_rank,
+    measure_semantic_loss,
+    near_duplicates,
+    retained_information,
+)
+from unseen.diagnosis.vocabulary_checks import check_recognizer
+
+__all__ = [
+    "Diagnosis",
+    "Effect",
+    "Finding",
+    "Reach",
+    "check_recognizer",
+    "classifier_two_sample_test",
+    "diagnose",
+    "diagnose_predictions",
+    "effective_rank",
+    "maximum_mean_discrepancy",
+    "measure_bias",
+    "measure_domain_shift",
+    "measure_hubness",
+    "measure_projection_error",
+    "measure_reach",
+    "measure_semantic_loss",
+    "near_duplicates",
+    "projection_error",
+    "retained_information",
+    "to_html",
+]

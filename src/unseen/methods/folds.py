@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from unseen.methods.base import Array
     from unseen.prototypes import Prototypes
 
-__all__ = ["Fold", "FoldScores", "Front", "by_front", "front_of", "make_folds", "score_fold"]
+__all__ = ["Fold", "FoldScores", "Front", "by_front", "depends_on_rivals", "front_of", "make_folds", "score_fold"]
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ def score_fold(estimator: Any, fold: Fold, shared: dict[str, Any]) -> FoldScores
     seen = fold.prototypes.subset([str(name) for name in fold.labels])
     model._fit_shared(samples, fold.labels, seen)
     together = model.scorer(fold.prototypes)
-    if _depends_on_rivals(model):
+    if depends_on_rivals(model):
         # Scores depend on what else is scored, so each question is asked by itself.
         held = fold.prototypes.subset(fold.prototypes.names[fold.n_seen :])
         both = together(np.concatenate([X_unseen, X_seen]))
@@ -264,14 +264,14 @@ def score_fold(estimator: Any, fold: Fold, shared: dict[str, Any]) -> FoldScores
     return FoldScores(unseen[:, fold.n_seen :], unseen, kept)
 
 
-def _depends_on_rivals(part: Any) -> bool:
+def depends_on_rivals(part: Any) -> bool:
     """Whether a method, or one inside it, scores a class differently beside other classes or vectors."""
     if isinstance(part, list | tuple):
-        return any(_depends_on_rivals(one) for one in part)
+        return any(depends_on_rivals(one) for one in part)
     if not isinstance(part, Method):
         return False
     tags = part.capabilities
-    return tags.transductive or tags.generative or _depends_on_rivals(list(part.get_params(deep=False).values()))
+    return tags.transductive or tags.generative or depends_on_rivals(list(part.get_params(deep=False).values()))
 
 
 def _prepared(transformer: Any, fold: Fold) -> tuple[Samples, Array, Array]:

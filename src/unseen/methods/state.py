@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from unseen.decision.remedy import Remedy
 from unseen.errors import ModelError, UnknownNameError
+from unseen.methods.attribute_weights import AttributeWeights
 from unseen.methods.preprocessing import FeatureScaling, PrototypeScaling
 from unseen.prototypes import Prototypes
-from unseen.registry import METHODS
+from unseen.registry import METHODS, REMEDIES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +25,13 @@ __all__ = ["load_method", "registered_name", "save_method"]
 
 _FORMAT, _VERSION = "unseen-method", 1
 # Estimators that are no methods but may be parts of one.
-_SCALINGS: dict[str, type[Any]] = {"feature_scaling": FeatureScaling, "prototype_scaling": PrototypeScaling}
+_SCALINGS: dict[str, type[Any]] = {
+    "attribute_weights": AttributeWeights,
+    "feature_scaling": FeatureScaling,
+    "prototype_scaling": PrototypeScaling,
+}
+# Before the name of a remedy: no name of a method has a colon.
+_REMEDY = "remedy:"
 
 
 def registered_name(method: Method) -> str:
@@ -117,6 +125,14 @@ def _name_of(estimator: Any) -> str:
     for name, cls in _SCALINGS.items():
         if type(estimator) is cls:
             return name
+    if isinstance(estimator, Remedy):
+        for name in REMEDIES:
+            if REMEDIES.get(name) is type(estimator):
+                return f"{_REMEDY}{name}"
+        raise ModelError(
+            f"save_method: {type(estimator).__name__} must be registered; it is not. "
+            "Add an entry point to 'unseen.remedies'."
+        )
     return registered_name(estimator)
 
 
@@ -129,6 +145,8 @@ def _blank(name: str, params: dict[str, Any]) -> Any:
         elif isinstance(value, dict) and "estimators" in value:
             value = [_blank(part["estimator"], part["params"]) for part in value["estimators"]]
         built[key] = value
+    if name.startswith(_REMEDY):
+        return REMEDIES.get(name.removeprefix(_REMEDY))(**built)
     return (_SCALINGS[name] if name in _SCALINGS else METHODS.get(name))(**built)
 
 
@@ -147,7 +165,7 @@ def load_method(path: Path) -> Method:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
         if card["format"] != _FORMAT or card["version"] != _VERSION:
             raise ValueError(f"format {card['format']!r}, version {card['version']!r}")
-        if card["method"] in _SCALINGS:
+        if card["method"] in _SCALINGS or card["method"].startswith(_REMEDY):
             raise ValueError(f"{card['method']} is no method")
         for key, tensor in tensors.items():
             # NaN compares false everywhere, so it would come out as scores that look fine.

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from unseen.report.cards import percent, printable
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from unseen.report.cards import Card, Summary
     from unseen.results import Evidence
 
-__all__ = ["render"]
+__all__ = ["asset", "environment", "policy_of", "render"]
 
 #: Rows of the chart of classes: at once, and after unfolding.
 _MANY_CLASSES, _ALL_CLASSES = 10, 500
@@ -75,27 +77,15 @@ def render(summary: Summary) -> str:
     nothing else. Bars are SVG because that policy forbids inline styles, and because SVG is printed where
     backgrounds are not.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("unseen.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = percent
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     views = [_view(summary, order, card) for order, card in enumerate(summary.cards)]
     classes, hidden, unused = _class_rows(summary)
-    template = environment.get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(
         title=printable(summary.title),
-        policy=(
-            f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
-            "base-uri 'none'; form-action 'none'"
-        ),
+        policy=policy_of(style, script),
         # Ours, checked by a test; everything else goes through the escape.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
@@ -113,7 +103,29 @@ def render(summary: Summary) -> str:
     )
 
 
-def _asset(name: str) -> str:
+def environment() -> Environment:
+    """Return the template engine: it escapes everything and refuses names it does not know."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("unseen.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    return environment
+
+
+def policy_of(style: str, script: str | None = None) -> str:
+    """Return a content security policy that allows this style, this script and embedded pictures, nothing else."""
+    scripts = f" script-src {_hash(script)};" if script is not None else ""
+    return f"default-src 'none'; img-src data:; style-src {_hash(style)};{scripts} base-uri 'none'; form-action 'none'"
+
+
+def asset(name: str) -> str:
+    """Return a file of the templates' folder."""
     # Read as text: line ends become "\n", as the browser sees them, so the policy's hashes hold.
     return resources.files("unseen.report").joinpath("templates", name).read_text(encoding="utf-8")
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import re
-import secrets
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseen.errors import VocabularyError
+from unseen.files import write_atomically
 from unseen.validation import message, verbatim
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ def load(path: Path) -> Vocabulary:
 def save(vocabulary: Vocabulary, path: Path) -> None:
     """Write a vocabulary; the format follows from the file's name. An interrupted save leaves the old file."""
     text: str = format_of(path).write(vocabulary, path)
-    write_atomically(path, text)
+    write_atomically(path, text, error=VocabularyError)
 
 
 def names_a_file(text: str) -> bool:
@@ -147,29 +145,3 @@ def decode(data: bytes, owner: str) -> str:
             )
         )
     return text
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` beside `path` and move it there: readers see the old file or the new one, never half."""
-    target = path.resolve()  # a link stays a link; what it points at is replaced
-    draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
-    try:
-        with draft.open("x", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            shutil.copymode(target, draft)
-        draft.replace(target)
-    except OSError as error:
-        raise VocabularyError(
-            message(
-                str(path),
-                "the file",
-                "writable",
-                verbatim(error.strerror or str(error)),
-                "Check that the folder exists and may be written to",
-            )
-        ) from None
-    finally:
-        draft.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from unseen.methods.base import Array
     from unseen.methods.samples import Samples
 
-__all__ = ["AttributeMethod", "attribute_classifiers", "attribute_product", "attribute_range", "presence"]
+__all__ = ["attribute_classifiers", "attribute_product", "attribute_range", "presence"]
 
 
 def attribute_range(S: Array) -> tuple[Array, Array, Array]:
@@ -50,7 +50,7 @@ def presence(P: Array, mean: Array, spread: Array, *, attributes: str, sharpness
     return soft
 
 
-class AttributeMethod(Method):
+class _AttributeMethod(Method):
     """Base of methods that describe classes by the attributes in which seen prototypes differ."""
 
     family = "combination"

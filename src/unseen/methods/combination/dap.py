@@ -9,7 +9,7 @@ from scipy.special import log_expit
 
 from unseen.methods.base import Citation
 from unseen.methods.combination.attributes import (
-    AttributeMethod,
+    _AttributeMethod,
     attribute_classifiers,
     attribute_product,
 )
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["DAP"]
 
 
-class DAP(AttributeMethod):
+class DAP(_AttributeMethod):
     r"""Direct attribute prediction: recognise attributes, then the class that has them.
 
     .. math:: f_c(x) = \sum_j a_{cj} \log\frac{p(a_j\mid x)}{p(a_j)} +

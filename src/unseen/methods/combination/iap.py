@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from unseen.methods.base import Citation
 from unseen.methods.classifiers import softmax_classifiers
-from unseen.methods.combination.attributes import AttributeMethod, attribute_product
+from unseen.methods.combination.attributes import _AttributeMethod, attribute_product
 from unseen.validation import check_number
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["IAP"]
 
 
-class IAP(AttributeMethod):
+class IAP(_AttributeMethod):
     r"""Indirect attribute prediction: seen classes imply attributes, and attributes imply unseen classes.
 
     .. math:: p(a_j\mid x) = (1-\epsilon)\sum_s p(s\mid x)\, a_{sj} + \epsilon\, p(a_j), \qquad

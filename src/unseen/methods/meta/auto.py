@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import ParameterGrid
 
+from unseen.decision.calibration import fit_temperature
 from unseen.methods.base import Citation, Method
 from unseen.methods.folds import by_front, make_folds, score_fold
 from unseen.methods.meta.ensemble import fit_together
@@ -99,6 +100,8 @@ class Auto(Method):
     penalty_ : float
         What to subtract from seen classes' scores where they compete with unseen ones: what was best on the folds;
         0 where nothing was tried.
+    temperature_ : float
+        What to divide scores by before the softmax: what was likeliest on the folds; 1 where nothing was tried.
     explanation_ : str
         In Markdown: what was tried, what each did on held-out classes, what was chosen and why.
 
@@ -157,7 +160,7 @@ class Auto(Method):
         n_splits = int(check_number("Auto", "n_splits", self.n_splits, low=2, integer=True))
         check_seed("Auto", self.random_state)
         members: list[Method] = [KernelRidge()]
-        self.penalty_ = 0.0
+        self.penalty_, self.temperature_ = 0.0, 1.0
         weights = np.ones(1)
         if samples.n_classes < _FEWEST_CLASSES or not informative(S):
             why = "fewer than 12 seen classes" if informative(S) else "prototypes that say nothing about each other"
@@ -167,7 +170,7 @@ class Auto(Method):
             found = self._try(folds, started + budget)
             if found:
                 members, weights, self.explanation_ = _chosen(found, folds, time.monotonic() - started)
-                self.penalty_ = _penalty(members, weights, folds)
+                self.penalty_, self.temperature_ = _decided(members, weights, folds)
             else:
                 self.explanation_ = (
                     f"Nothing could be tried within {budget:g} s: `KernelRidge` with its defaults was fitted. Raise "
@@ -263,9 +266,9 @@ def _chosen(found: list[Found], folds: list[Fold], seconds: float) -> tuple[list
     )
 
 
-def _penalty(members: list[Method], weights: Array, folds: list[Fold]) -> float:
-    """Return the mean over folds of the penalty on seen classes that is best for the mixture."""
-    penalties = []
+def _decided(members: list[Method], weights: Array, folds: list[Fold]) -> tuple[float, float]:
+    """Return the mean over folds of the mixture's best penalty on seen classes, and its likeliest temperature."""
+    penalties, alone = [], []
     for fold in folds:
         shared: dict[str, Any] = {}
         unseen, seen = 0.0, 0.0
@@ -273,4 +276,5 @@ def _penalty(members: list[Method], weights: Array, folds: list[Fold]) -> float:
             scores = score_fold(members[j], fold, shared)
             unseen, seen = unseen + weights[j] * scores.unseen, seen + weights[j] * scores.seen
         penalties.append(fold.competition(np.asarray(unseen), np.asarray(seen))["penalty"])
-    return float(np.mean(penalties))
+        alone.append(np.asarray(unseen)[:, fold.n_seen :])
+    return float(np.mean(penalties)), fit_temperature(alone, [fold.y_unseen - fold.n_seen for fold in folds])

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from unseen.errors import InputError
+from unseen.methods.attribute_weights import AttributeWeights
 from unseen.methods.base import Citation, Method
 from unseen.methods.preprocessing import FeatureScaling, PrototypeScaling, even_share
 from unseen.methods.samples import Samples
@@ -39,8 +40,8 @@ class Prepared(Method):
         What is fitted behind the scalings, any inductive method; None takes `KernelRidge` with its defaults.
     features : FeatureScaling or None, default None
         Scaling of vectors; None leaves them alone.
-    prototypes : PrototypeScaling or None, default None
-        Scaling of prototypes; None leaves them alone.
+    prototypes : PrototypeScaling, AttributeWeights or None, default None
+        Scaling of prototypes, or weights of their dimensions; None leaves them alone.
     standardize : bool, default False
         Whether each class's score is standardised over the training vectors, so that no class wins because its
         scores are large everywhere (a hub).
@@ -51,7 +52,7 @@ class Prepared(Method):
         The fitted method.
     features_ : FeatureScaling or None
         The fitted scaling of vectors.
-    prototypes_ : PrototypeScaling or None
+    prototypes_ : PrototypeScaling, AttributeWeights or None
         The fitted scaling of prototypes.
     reference_ : ndarray of shape (m, r)
         Scaled training vectors that scores are standardised over, at most 1,024, evenly taken from each class; none
@@ -103,7 +104,7 @@ class Prepared(Method):
         method: Method | None = None,
         *,
         features: FeatureScaling | None = None,
-        prototypes: PrototypeScaling | None = None,
+        prototypes: PrototypeScaling | AttributeWeights | None = None,
         standardize: bool = False,
     ) -> None:
         self.method = method
@@ -129,7 +130,11 @@ class Prepared(Method):
         from unseen.methods.projection.kernel_ridge import KernelRidge
 
         self.features_ = features
-        self.prototypes_ = None if self.prototypes is None else clone(self.prototypes).fit(S)
+        self.prototypes_ = None
+        if isinstance(self.prototypes, AttributeWeights):
+            self.prototypes_ = clone(self.prototypes)._learn(samples, S)
+        elif self.prototypes is not None:
+            self.prototypes_ = clone(self.prototypes).fit(S)
         scaled = Prototypes(self.seen_prototypes_.names, self._scaled(S))
         method = KernelRidge() if self.method is None else clone(self.method)
         self.method_ = method._fit_shared(samples, self.classes_, scaled)
@@ -161,18 +166,16 @@ class Prepared(Method):
         return scores
 
     def _check_parts(self) -> None:
-        kinds: tuple[tuple[str, Any, type[Any]], ...] = (
-            ("method", self.method, Method),
-            ("features", self.features, FeatureScaling),
-            ("prototypes", self.prototypes, PrototypeScaling),
+        kinds: tuple[tuple[str, Any, tuple[type[Any], ...]], ...] = (
+            ("method", self.method, (Method,)),
+            ("features", self.features, (FeatureScaling,)),
+            ("prototypes", self.prototypes, (PrototypeScaling, AttributeWeights)),
         )
-        for name, part, kind in kinds:
-            if part is not None and not isinstance(part, kind):
-                raise InputError(
-                    message(
-                        "Prepared", name, f"a {kind.__name__} or None", part, f"Pass an instance of {kind.__name__}"
-                    )
-                )
+        for name, part, taken in kinds:
+            if part is not None and not isinstance(part, taken):
+                instance = " or ".join(kind.__name__ for kind in taken)
+                expected = f"a {taken[0].__name__} or None"
+                raise InputError(message("Prepared", name, expected, part, f"Pass an instance of {instance}"))
         check_switch("Prepared", "standardize", self.standardize)
         if self.method is not None and self.method.capabilities.transductive:
             raise InputError(

@@ -83,13 +83,14 @@ class GFZSL(Method):
     Inductive. Given shared samples, a fit costs O(C_seen^2 (C_seen + r)) per setting, and O(n d r) more with a
     `variance_alpha`; scoring O(n d C) with shared variances, O(n r (d + C)) without.
 
-    Departures from the paper. (1) Gaussians are diagonal in the principal axes rather than in the given features,
-    where neighbouring features of a network are correlated. (2) Variances are shrunk by a constant and shared by
-    default: regressed from a few dozen prototypes, the determinants of a thousand variances are off by more than
-    classes differ, so that wide classes take samples of the others: 0.45 and 0.13 of held-out classes' samples are
-    right on CUB100 and AWA1 with predicted variances, 0.70 and 0.30 with shared ones (``benchmarks/departures.py``). A class without spread of its own counts as the average class, and
-    predictions stay within a factor of 100 of the shared variances. (3) Regressions have an intercept, and their
-    penalty is relative to the kernel's size. (4) The transductive variant is not part of this class.
+    Departures from the paper. (1) Gaussians are diagonal in the principal axes rather than in the given features, where
+    neighbouring features of a network are correlated. (2) Variances are shrunk by a constant and shared by default:
+    regressed from a few dozen prototypes, the determinants of a thousand variances are off by more than classes
+    differ, so that wide classes take samples of the others: 0.45 and 0.13 of held-out classes' samples are right on
+    CUB100 and AWA1 with predicted variances, 0.70 and 0.30 with shared ones (``benchmarks/departures.py``). A class
+    without spread of its own counts as the average class, and predictions stay within a factor of 100 of the shared
+    variances. (3) Regressions have an intercept, and their penalty is relative to the kernel's size. (4) The
+    transductive variant is not part of this class.
 
     References
     ----------
