@@ -66,8 +66,8 @@ class Choice:
 def comparable(prototypes: Prototypes, n_features: int) -> list[str]:
     """Return the registered methods that "all" stands for on data of this kind.
 
-    Left out are methods that only dress another one (`prepared`, `remedied`, `aligned`), and those that need vectors
-    and prototypes of one space where these are not.
+    Left out are methods that only dress another one (`prepared`, `remedied`), and those that need vectors and
+    prototypes of one space where these are not.
     """
     names = []
     for name in METHODS:

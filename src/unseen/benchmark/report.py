@@ -168,34 +168,30 @@ def _bars(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _balance(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
-    grid = np.linspace(0.005, 1, 200)
-    u, s = np.meshgrid(grid, grid)
-    levels = axes.contour(s, u, 2 * u * s / (u + s), levels=np.arange(0.1, 1, 0.1), colors="#a2abb5", linewidths=0.7)
-    axes.clabel(levels, fmt="H %.1f", fontsize=8)
-    shown = [row for row in rows if row["u"] is not None]
-    axes.scatter([r["s"] for r in shown], [r["u"] for r in shown], s=26, color="#a8480a", edgecolor="white", zorder=3)
-    _labels(axes, shown)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.set_xlabel("s: accuracy on seen classes")
-    axes.set_ylabel("u: accuracy on unseen classes")
-
-
-def _labels(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
-    """Write names beside points, moved up or down where they would run into one another."""
-    taken: list[tuple[float, float]] = []
-    for row in sorted(rows, key=lambda row: row["u"]):
-        x, y = row["s"], row["u"]
-        while any(abs(y - other) < 0.026 and abs(x - place) < 0.22 for place, other in taken):
-            y += 0.006
-        taken.append((x, y))
-        left = x > 0.8
+    shown = sorted((row for row in rows if row["u"] is not None), key=lambda row: -row["u"])
+    u, s = np.array([row["u"] for row in shown]), np.array([row["s"] for row in shown])
+    left, right = max(0.0, s.min() - 0.06), min(1.0, s.max() + 0.04)
+    low, high = max(0.0, u.min() - 0.06), min(1.0, u.max() + 0.06)
+    grid_s, grid_u = np.meshgrid(np.linspace(max(left, 0.005), right, 200), np.linspace(max(low, 0.005), high, 200))
+    means = 2 * grid_u * grid_s / (grid_u + grid_s)
+    lines = axes.contour(grid_s, grid_u, means, levels=np.arange(0.1, 1, 0.1), colors="#8a939d", linewidths=0.8)
+    axes.clabel(lines, fmt="H %.1f", fontsize=8)
+    axes.scatter(s, u, s=28, color="#a8480a", edgecolor="white", zorder=3)
+    axes.set_xlim(left, right)
+    axes.set_ylim(low, high)
+    # Names stand in a column of their own, in the order of u: points of good methods lie close together.
+    step = max((high - low) / max(len(shown), 12), 1e-9)
+    places = np.minimum.accumulate(np.minimum(u, high - step * (np.arange(len(u)) + 0.5)))
+    below = low + step * (len(u) - np.arange(len(u)) - 0.5)
+    for row, place in zip(shown, np.maximum(places, below), strict=True):
         axes.annotate(
             row["method"],
             (row["s"], row["u"]),
-            (x - 0.015 if left else x + 0.015, y),
-            ha="right" if left else "left",
+            (right + 0.05 * (right - left), place),
             va="center",
-            fontsize=7.5,
-            arrowprops={"arrowstyle": "-", "color": "#a2abb5", "linewidth": 0.5} if y != row["u"] else None,
+            fontsize=8,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": "#8a939d", "linewidth": 0.6, "relpos": (0, 0.5)},
         )
+    axes.set_xlabel("s: accuracy on seen classes")
+    axes.set_ylabel("u: accuracy on unseen classes")

@@ -102,4 +102,3 @@ def main(arguments: list[str]) -> int:
         return 2
     write_json(Path(job["row"]), row)
     return 0
-
