@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.made import made
 
-from unseen import Prototypes
 from unseen.benchmark import choose, evaluate, run_benchmark, runner, to_html, to_markdown
 from unseen.benchmark.choice import comparable
 from unseen.benchmark.runner import COLUMNS
-from unseen.datasets import Dataset, Split, write_dataset
+from unseen.datasets import Dataset, write_dataset
 from unseen.errors import InputError, UnknownNameError
 from unseen.methods.base import Capabilities, Citation, Method
 from unseen.methods.projection.ridge import Ridge
@@ -29,30 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from unseen import Prototypes
     from unseen.methods.base import Array
 
-N_SEEN, N_UNSEEN, EACH = 12, 4, 12
+N_SEEN, N_UNSEEN = 12, 4
 FAST = ["reverse_ridge", "eszsl"]
-
-
-def made() -> Dataset:
-    """Return vectors that prototypes explain, with noise."""
-    rng = np.random.default_rng(0)
-    C = N_SEEN + N_UNSEEN
-    P = rng.normal(size=(C, 5))
-    y = np.repeat(np.arange(C), EACH)
-    X = P[y] @ rng.normal(size=(5, 8)) + 0.7 * rng.normal(size=(len(y), 8))
-    rows = np.arange(len(y))
-    kept = (rows % EACH >= 9) & (y < N_SEEN)
-    split = Split(rows[(y < N_SEEN) & ~kept], rows[kept], rows[y >= N_SEEN], source="made")
-    names = [f"class {i:02}" for i in range(C)]
-    return Dataset(X, np.array(names)[y], prototypes=Prototypes(names, P), split=split, name="made")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("made") / "made"
-    write_dataset(made(), place)
+    write_dataset(made(N_SEEN, N_UNSEEN, 12, noise=0.7), place)
     return place
 
 
@@ -63,7 +50,7 @@ def fitted(method: Method, data: Dataset) -> Method:
 
 
 def test_a_choice_opens_no_test_part_and_sees_no_unseen_prototype(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = made()
+    data = made(N_SEEN, N_UNSEEN, 12, noise=0.7)
     asked: list[set[str]] = []
     real = Method.fit
 
@@ -87,7 +74,7 @@ def test_a_choice_opens_no_test_part_and_sees_no_unseen_prototype(monkeypatch: p
 
 
 def test_what_is_evaluated_is_what_the_metrics_say() -> None:
-    data = made()
+    data = made(N_SEEN, N_UNSEEN, 12, noise=0.7)
     method = fitted(Ridge(), data)
     found = evaluate(method, data, by="ridge", gamma=0.1)
     part = data.open_test("the check")
@@ -146,13 +133,13 @@ class DeclaresIt(CentresTheBatch):
     ],
 )
 def test_planted_cheats_are_caught(cheat: type[Method], match: str) -> None:
-    data = made()
+    data = made(N_SEEN, N_UNSEEN, 12, noise=0.7)
     with pytest.raises(InputError, match=match):
         evaluate(fitted(cheat(), data), data, by="cheat")
 
 
 def test_what_is_declared_is_allowed() -> None:
-    data = made()
+    data = made(N_SEEN, N_UNSEEN, 12, noise=0.7)
     assert evaluate(fitted(DeclaresIt(), data), data, by="x").t1 > 0
     assert evaluate(fitted(Honest(), data), data, by="y").t1 > 0.5
 
@@ -166,7 +153,7 @@ def test_what_is_declared_is_allowed() -> None:
     ],
 )
 def test_a_wrong_option_opens_nothing(options: dict[str, Any], match: str) -> None:
-    data = made()
+    data = made(N_SEEN, N_UNSEEN, 12, noise=0.7)
     method = fitted(Honest(), data)
     with pytest.raises(InputError, match=match):
         evaluate(method, data, by="x", **options)
@@ -174,12 +161,12 @@ def test_a_wrong_option_opens_nothing(options: dict[str, Any], match: str) -> No
 
 
 def test_all_methods_but_those_that_dress_others_are_comparable() -> None:
-    data = made()
+    data = made(N_SEEN, N_UNSEEN, 12, noise=0.7)
     names = comparable(data.prototypes, data.n_features)
     left_out = set(METHODS) - set(names)
-    assert {"prepared", "cosine"} <= left_out  # five numbers a prototype, eight a vector
+    assert {"prepared", "cosine"} <= left_out  # six numbers a prototype, ten a vector
     assert all(METHODS.get(name).family == "meta" for name in left_out - {"cosine"})
-    assert "cosine" in comparable(data.prototypes, 5)
+    assert "cosine" in comparable(data.prototypes, 6)
 
 
 def test_rows_files_and_resuming(folder: Path, tmp_path: Path) -> None:

@@ -229,9 +229,10 @@ def test_files_that_do_not_fit(make: Callable[..., Path], changes: dict[str, Any
         read_dataset(make(**changes))
 
 
-def test_missing_files_and_folders(tmp_path: Path, make: Callable[..., Path]) -> None:
-    with pytest.raises(DatasetError, match=r"read_dataset: path must be a folder that exists; got '.*nowhere'"):
-        read_dataset(tmp_path / "nowhere")
+def test_missing_files_and_folders(tmp_path: Path, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatasetError, match=r"read_dataset: path must be a folder that exists; got 'nowhere'"):
+        read_dataset("nowhere")
     with pytest.raises(
         DatasetError, match=r"the folder must be a data set; got one with none of the files. Formats and"
     ):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.made import made
 
 from unseen import Prototypes
 from unseen.datasets import Dataset, Split, read_dataset, write_dataset
@@ -29,21 +30,10 @@ from unseen.registry import REMEDIES
 if TYPE_CHECKING:
     from pathlib import Path
 
-N_SEEN, N_UNSEEN, EACH = 15, 5, 20
-
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    rng = np.random.default_rng(0)
-    C = N_SEEN + N_UNSEEN
-    P = rng.normal(size=(C, 6))
-    y = np.repeat(np.arange(C), EACH)
-    X = P[y] @ rng.normal(size=(6, 10)) + 1.5 * rng.normal(size=(len(y), 10))
-    rows = np.arange(len(y))
-    kept = (rows % EACH >= 16) & (y < N_SEEN)
-    split = Split(rows[(y < N_SEEN) & ~kept], rows[kept], rows[y >= N_SEEN], source="made")
-    names = [f"class {i:02}" for i in range(C)]
-    return Dataset(X, np.array(names)[y], prototypes=Prototypes(names, P), split=split, name="made")
+    return made(15, 5, 20, noise=1.5)
 
 
 def contest(scores: Any, y: Any, names: tuple[str, ...] = ("a", "b")) -> Competition:

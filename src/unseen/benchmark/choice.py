@@ -156,13 +156,13 @@ class _Search:
         return best, figure
 
     def finished(self, estimator: Method, figure: float, started: float) -> Choice:
-        """Learn the penalty and the temperature of what was chosen, on the same kind of folds."""
+        """Learn the penalty and the temperature of what was chosen, on four folds as `Remedied` does."""
         competitions = simulate(
             estimator,
             self.X,
             self.y,
             prototypes=self.prototypes,
-            split=ClassWiseSplit(3, random_state=self.seed).split(self.X, self.y),
+            split=ClassWiseSplit(min(4, self.prototypes.n_classes), random_state=self.seed),
             bank_size=1,
             random_state=self.seed,
         )
