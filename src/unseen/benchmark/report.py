@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseen.benchmark.published_reader import shipped_published
 from unseen.report.document import Document, Picture, Section, Table, render_document
 from unseen.report.pictures import draw_svg
 
@@ -69,6 +70,14 @@ def to_markdown(results: Results) -> str:
             cells = ["–" if row[name] is None else f"{row[name]:.3f}" for name in _FIGURES]
             lines.append(f"| `{row['method']}` | {' | '.join(cells)} | {row['select_s']:.0f} | {row['fit_s']:.1f} |")
         lines.append("")
+    told = _published(results)
+    if told:
+        lines += [
+            "Published figures:",
+            "",
+            *(f"- `{row[0]}`: {row[1]} {row[2]} published, {row[4]}" for row in told),
+            "",
+        ]
     lines += [f"`{one['method']}`, seed {one['seed']}, failed: {one['error']}" for one in results.failures]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -119,6 +128,10 @@ def to_html(results: Results) -> str:
             ("method", "seed", "why"), [[one["method"], one["seed"], one["error"]] for one in results.failures]
         )
         sections.append(Section("Failed", badge=str(len(results.failures)), tone="doubt", tables=(failed,)))
+    told = _published(results)
+    if told:
+        heads = ("method", "figure", "published", "paper", "compared with this run")
+        sections.append(Section("Published figures", tables=(Table(heads, told),)))
     sections.append(Section("What the columns mean", paragraphs=_MEANINGS))
     summary = results.summary
     best = max((row["t1"] for row in results.rows if row["inductive"]), default=None)
@@ -144,6 +157,24 @@ _MEANINGS = (
     "Settings were chosen on three folds of held-out training classes. The test part was opened as often as the table "
     "says; more than once means that a run was repeated.",
 )
+
+
+def _published(results: Results) -> list[list[str]]:
+    """Return what papers say of these methods on a data set of this name, and whether that can be compared."""
+    name, n_features, split = (results.summary[key] for key in ("name", "features", "split"))
+    ours = {row["method"]: row for row in _over_seeds(results)}
+    told = []
+    for one in shipped_published():
+        for figure, head in (("t1", "T1"), ("h", "H")):
+            theirs = one.figure(figure, name)
+            if theirs is None or one.method not in ours or ours[one.method][figure] is None:
+                continue
+            why = one.not_comparable(n_features, split)
+            here = ours[one.method][figure]
+            close = abs(here - theirs) <= one.tolerance
+            verdict = f"{here:.3f} here: {'as close as' if close else 'further apart than'} {one.tolerance:.3f}"
+            told.append([one.method, head, f"{theirs:.3f}", one.source, f"not comparable: {why}" if why else verdict])
+    return told
 
 
 def _rounded(value: float | None) -> str | None:

@@ -1,0 +1,112 @@
+"""What papers report, as checked data: to be set beside a result where the two can be compared, and only there."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unseen.errors import InputError, UnknownNameError
+from unseen.registry import METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Published", "read_published", "shipped_published"]
+
+_FIGURES = ("t1", "h")
+_TEXTS = ("method", "source", "features", "split")
+
+
+@dataclass(frozen=True)
+class Published:
+    """Figures of one method in one paper.
+
+    Attributes
+    ----------
+    method : str
+        Registry name.
+    source : str
+        The paper.
+    features, n_features : str and int
+        What the photos were encoded by, and the length of its vectors.
+    split : str
+        Which classes were unseen.
+    tolerance : float
+        How far a repetition may be off.
+    figures : mapping of str to mapping
+        "t1" and "h" to data set to figure, in [0, 1].
+    """
+
+    method: str
+    source: str
+    features: str
+    n_features: int
+    split: str
+    tolerance: float
+    figures: Mapping[str, Mapping[str, float]]
+
+    def figure(self, name: str, dataset: str) -> float | None:
+        """Return a figure on a data set, by its name in any case; None where the paper has none."""
+        return {key.lower(): value for key, value in self.figures.get(name, {}).items()}.get(dataset.lower())
+
+    def not_comparable(self, n_features: int, split: str) -> str:
+        """Return why a result on vectors of this length and this split is another thing; "" if it is not."""
+        if n_features != self.n_features:
+            return f"vectors of {n_features:,} numbers; the paper has {self.features}"
+        if "att_splits" not in split:
+            return f"another split; the paper has the {self.split} one"
+        return ""
+
+
+def read_published(path: Path) -> Published:
+    """Read and check a file of published figures.
+
+    Raises
+    ------
+    InputError
+        Naming the file and what is wrong with it.
+    """
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"read_published: {path} must be TOML; {error}. Correct the file.") from None
+    problem = _problem(raw)
+    if problem:
+        raise InputError(f"read_published: {path} must hold published figures; {problem}. Correct the file.")
+    return Published(
+        **{key: raw[key] for key in _TEXTS},
+        n_features=raw["n_features"],
+        tolerance=raw["tolerance"],
+        figures={name: raw[name] for name in _FIGURES if name in raw},
+    )
+
+
+def shipped_published() -> Iterator[Published]:
+    """Yield what comes with the package, sorted by method."""
+    with resources.as_file(resources.files("unseen.benchmark").joinpath("published")) as place:
+        for path in sorted(Path(place).glob("*.toml")):
+            yield read_published(path)
+
+
+def _problem(raw: Mapping[str, Any]) -> str:
+    for key in _TEXTS:
+        if not isinstance(raw.get(key), str) or not raw[key]:
+            return f"{key} is no text"
+    try:
+        METHODS.get(raw["method"])
+    except UnknownNameError as error:
+        return str(error).rstrip(".")
+    if not isinstance(raw.get("n_features"), int) or raw["n_features"] < 1:
+        return "n_features is no positive whole number"
+    if not isinstance(raw.get("tolerance"), float) or not 0 < raw["tolerance"] <= 0.1:
+        return "tolerance is not above 0.0 and at most 0.1"
+    tables = [raw[name] for name in _FIGURES if name in raw]
+    if not tables or not all(isinstance(table, dict) and table for table in tables):
+        return f"there is no table {' or '.join(_FIGURES)} of data sets"
+    if not all(isinstance(v, float) and 0 <= v <= 1 for table in tables for v in table.values()):
+        return "a figure is not between 0.0 and 1.0"
+    unknown = set(raw) - {*_TEXTS, *_FIGURES, "n_features", "tolerance"}
+    return f"{sorted(unknown)[0]} is no key" if unknown else ""
