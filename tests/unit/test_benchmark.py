@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from tests.made import made
 
-from unseen.benchmark import choose, evaluate, run_benchmark, runner, to_html, to_markdown
+from unseen.benchmark import choose, evaluate, run_benchmark, to_html, to_markdown
 from unseen.benchmark.choice import comparable
-from unseen.benchmark.runner import COLUMNS
-from unseen.datasets import Dataset, write_dataset
+from unseen.benchmark.jobs import COLUMNS, Processes
+from unseen.datasets import Dataset, Split, write_dataset
 from unseen.errors import InputError, UnknownNameError
 from unseen.methods.base import Capabilities, Citation, Method
 from unseen.methods.projection.ridge import Ridge
@@ -26,7 +26,6 @@ from unseen.metrics import per_class_top_k
 from unseen.registry import METHODS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from unseen import Prototypes
@@ -115,6 +114,13 @@ class SubtractsRivals(Honest):
         return super()._class_scores(X, P - P.mean(axis=0))
 
 
+class HidesBehindAConstant(Honest):
+    def _class_scores(self, X: Array, P: Array) -> Array:
+        scores = super()._class_scores(X, P)
+        hidden: Array = scores - scores.mean(axis=0) + 1e6
+        return hidden
+
+
 class Broken(Honest):
     def _class_scores(self, X: Array, P: Array) -> Array:
         return np.full((len(X), len(P)), np.nan)
@@ -124,18 +130,20 @@ class DeclaresIt(CentresTheBatch):
     capabilities = Capabilities(transductive=True, generative=True)
 
 
+@pytest.mark.parametrize("protocol", ["zsl", "gzsl"])
 @pytest.mark.parametrize(
     ("cheat", "match"),
     [
         (CentresTheBatch, r"the scores of a test sample must be the same whether it is scored alone or among others"),
+        (HidesBehindAConstant, r"the scores of a test sample must be the same"),
         (SubtractsRivals, r"the score of a class must be the same whichever other classes are scored"),
         (Broken, r"class scores must be finite; got NaN or infinity"),
     ],
 )
-def test_planted_cheats_are_caught(cheat: type[Method], match: str) -> None:
+def test_planted_cheats_are_caught(cheat: type[Method], match: str, protocol: str) -> None:
     data = made(N_SEEN, N_UNSEEN, 12, noise=0.7)
     with pytest.raises(InputError, match=match):
-        evaluate(fitted(cheat(), data), data, by="cheat")
+        evaluate(fitted(cheat(), data), data, by="cheat", protocol=protocol)
 
 
 def test_what_is_declared_is_allowed() -> None:
@@ -185,7 +193,7 @@ def test_rows_files_and_resuming(folder: Path, tmp_path: Path) -> None:
     assert again.rows == first.rows
     assert [state for _, _, state in told[2:]] == ["kept", "kept"]
     # A row that was lost is computed again, to the same bits, and says that the test part was opened twice.
-    (tmp_path / "rows" / "eszsl-0.json").unlink()
+    next(tmp_path.glob("rows/*/eszsl-0.json")).unlink()
     third = run_benchmark(folder, FAST, out=tmp_path, jobs=1)
     costs = {"fit_s", "select_s", "predict_s", "rss_mb", "test_openings"}
     for old, new in zip(first.rows, third.rows, strict=True):
@@ -199,8 +207,12 @@ def test_rows_files_and_resuming(folder: Path, tmp_path: Path) -> None:
 def test_a_method_that_fails_is_reported_and_the_others_go_on(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real: Callable[..., str] = runner._run
-    monkeypatch.setattr(runner, "_run", lambda place, job: "too hot" if job["method"] == "eszsl" else real(place, job))
+    real = Processes.run
+
+    def run(self: Processes, place: Path, job: dict[str, Any]) -> str:
+        return "too hot" if job["method"] == "eszsl" else real(self, place, job)
+
+    monkeypatch.setattr(Processes, "run", run)
     found = run_benchmark(folder, FAST, out=tmp_path, protocol="zsl")
     assert [row["method"] for row in found.rows] == ["reverse_ridge"]
     assert found.failures == ({"method": "eszsl", "seed": 0, "error": "too hot"},)
@@ -208,10 +220,54 @@ def test_a_method_that_fails_is_reported_and_the_others_go_on(
     assert "too hot" in to_html(found)
 
 
-def test_the_reason_of_a_failure_is_what_the_process_said_last(folder: Path, tmp_path: Path) -> None:
+def test_data_that_change_meanwhile_are_noticed(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "ale-0"
-    job: dict[str, Any] = {"dataset": str(folder / "gone"), "prototypes": None, "method": "ale"}
-    assert "gone" in runner._run(place, job)
+    job = {"dataset": str(folder), "prototypes": None, "fingerprint": "another", "key": "", "place": str(place)}
+    assert "bench: the data set must be the same as when the benchmark was started" in Processes().run(place, job)
+    gone = {**job, "dataset": str(folder / "gone")}
+    assert "gone" in Processes().run(place, gone)
+    place.with_suffix(".log").unlink()
+    place.with_suffix(".log").mkdir()
+    assert Processes().run(place, job) == "ale-0: Is a directory"
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "{}", "\xff", "null"])
+def test_damaged_rows_are_computed_again(folder: Path, tmp_path: Path, content: str) -> None:
+    first = run_benchmark(folder, FAST[:1], out=tmp_path, protocol="zsl")
+    place = next(tmp_path.glob("rows/*/reverse_ridge-0.json"))
+    place.write_text(content, "latin-1")
+    again = run_benchmark(folder, FAST[:1], out=tmp_path, protocol="zsl")
+    assert again.rows[0]["t1"] == first.rows[0]["t1"]
+    assert again.rows[0]["test_openings"] == 2
+
+
+def test_other_data_count_their_own_openings(folder: Path, tmp_path: Path) -> None:
+    run_benchmark(folder, FAST[:1], out=tmp_path)
+    write_dataset(made(9, 3, 12, noise=0.5), tmp_path / "other")
+    assert run_benchmark(tmp_path / "other", FAST[:1], out=tmp_path).rows[0]["test_openings"] == 1
+
+
+def test_too_few_seen_classes(tmp_path: Path) -> None:
+    write_dataset(made(2, 3, 12, noise=0.5), tmp_path / "few")
+    with pytest.raises(InputError, match="dataset must be of at least 3 seen classes; got 2"):
+        run_benchmark(tmp_path / "few", FAST, out=tmp_path)
+
+
+@pytest.mark.parametrize(("each", "n_seen"), [(2, 12), (3, 12), (20, 3)])
+def test_few_photos_per_class_or_no_seen_test_part(tmp_path: Path, each: int, n_seen: int) -> None:
+    data = made(n_seen, 4, each, noise=0.5)
+    X, y = data.learnable()
+    part = data.open_test("the test")
+    rows = np.arange(len(X) + len(part.X_unseen))
+    split = Split(rows[: len(X)], rows[:0], rows[len(X) :])
+    bare = Dataset(
+        np.concatenate([X, part.X_unseen]), np.concatenate([y, part.y_unseen]), prototypes=data.prototypes, split=split
+    )
+    write_dataset(bare, tmp_path / "bare")
+    found = run_benchmark(tmp_path / "bare", FAST, out=tmp_path)
+    assert found.failures == ()
+    assert all(row["u"] is None and row["t1"] > 0 for row in found.rows)
+    assert "u: accuracy" not in to_html(found)
 
 
 def test_pages_and_tables_show_every_row(folder: Path, tmp_path: Path) -> None:
@@ -278,11 +334,11 @@ def test_the_command_goes_on_after_it_was_killed(folder: Path, tmp_path: Path) -
         start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not list((out / "rows").glob("*.json")) and time.monotonic() < deadline:
+    while not list((out / "rows").glob("*/*.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
-    before = {path: path.read_bytes() for path in (out / "rows").glob("*.json")}
+    before = {path: path.read_bytes() for path in (out / "rows").glob("*/*.json")}
     assert before
     done = subprocess.run(command(folder, out, "--json"), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

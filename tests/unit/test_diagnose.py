@@ -19,7 +19,7 @@ from unseen.datasets.npz import read_arrays
 from unseen.decision.remedy import Bank, Competition
 from unseen.decision.stacking import CalibratedStacking
 from unseen.diagnosis import diagnose, diagnose_predictions, to_html
-from unseen.diagnosis.effects import compare, held_out, mended
+from unseen.diagnosis.effects import compare, mended
 from unseen.errors import DatasetError, InputError
 from unseen.methods.meta.self_training import SelfTraining
 from unseen.methods.projection.ridge import Ridge
@@ -55,7 +55,7 @@ def test_the_harmonic_mean_of_pooled_competitions_by_hand() -> None:
     assert effect.before == 0.0
     assert effect.after == pytest.approx(harmonic_mean(1.0, 0.75))
     assert effect.gain.estimate == pytest.approx(effect.after)
-    assert held_out(one, one.scores)[1].tolist() == [0, 0]
+    assert one.held_out()[1].tolist() == [0, 0]
 
 
 def test_a_remedy_is_never_fitted_to_what_it_is_judged_on(monkeypatch: pytest.MonkeyPatch) -> None:

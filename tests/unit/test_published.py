@@ -37,6 +37,7 @@ def test_a_figure_and_when_it_is_another_thing(tmp_path: Path) -> None:
     assert found.figure("h", "CUB") is None
     assert found.not_comparable(2048, "data/CUB/att_splits.mat") == ""
     assert found.not_comparable(1280, "att_splits.mat") == "vectors of 1,280 numbers; the paper has ResNet-101"
+    assert "other class vectors" in found.not_comparable(2048, "att_splits.mat", own_prototypes=False)
     assert found.not_comparable(2048, "random, seed 0") == "another split; the paper has the proposed one"
 
 
@@ -74,6 +75,7 @@ def results(name: str, n_features: int) -> Results:
     summary = {"name": name, "features": n_features, "seen_classes": 2, "unseen_classes": 2, "parts": parts}
     summary |= {"split": "data/att_splits.mat", "fingerprint": "0"}
     settings = {"protocol": "gzsl", "objective": "accuracy", "version": "0", "seeds": 1}
+    settings["class vectors"] = "those of the data set"
     return Results(summary, settings, (row,), ())
 
 

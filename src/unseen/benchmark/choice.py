@@ -22,7 +22,6 @@ from unseen.registry import METHODS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unseen.decision.remedy import Competition
     from unseen.methods.base import Array, Method
     from unseen.prototypes import Prototypes
 
@@ -166,16 +165,13 @@ class _Search:
             bank_size=1,
             random_state=self.seed,
         )
-        gamma = np.mean([seen_unseen_curve(one.y, one.scores, one.seen).best()[0] for one in competitions])
-        scores, targets = zip(*(_held_out(one) for one in competitions), strict=True)
-        return Choice(estimator, float(gamma), fit_temperature(scores, targets), figure, time.perf_counter() - started)
-
-
-def _held_out(competition: Competition) -> tuple[Array, Array]:
-    """Return scores of held-out classes' samples for those classes alone, and their columns."""
-    columns = np.flatnonzero(~competition.seen)
-    rows = ~competition.seen[competition.y]
-    return competition.scores[np.ix_(rows, columns)], np.searchsorted(columns, competition.y[rows])
+        # With one or two samples of a class none can be kept to judge seen classes by.
+        judged = [one for one in competitions if one.seen[one.y].any()]
+        gammas = [seen_unseen_curve(one.y, one.scores, one.seen).best()[0] for one in judged]
+        scores, targets = zip(*(one.held_out() for one in competitions), strict=True)
+        temperature = fit_temperature(scores, targets)
+        gamma = float(np.mean(gammas)) if gammas else 0.0
+        return Choice(estimator, gamma, temperature, figure, time.perf_counter() - started)
 
 
 def _new(name: str, seed: int) -> Method:

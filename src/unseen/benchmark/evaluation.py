@@ -10,7 +10,7 @@ import numpy as np
 
 from unseen.decision.calibration import Decision
 from unseen.errors import InputError
-from unseen.methods.folds import depends_on_rivals
+from unseen.methods.folds import depends_on_rivals, single_precision
 from unseen.metrics import (
     expected_calibration_error,
     k_occurrence,
@@ -32,7 +32,7 @@ __all__ = ["PROTOCOLS", "Evaluation", "evaluate"]
 
 #: Unseen classes among themselves; or those, and seen and unseen classes together.
 PROTOCOLS = ("zsl", "gzsl")
-# Rows that are scored again by themselves, and how far rounding may move their scores, relative to their spread.
+# Rows that are scored again, and how far rounding on the way may move their scores, relative to their range.
 _AUDITED, _ROOM = 16, 1e-5
 
 
@@ -126,6 +126,7 @@ def evaluate(
     alone = method.class_scores(part.X_unseen, prototypes=unseen)
     seconds = time.perf_counter() - started
     _audit(method, part.X_unseen, unseen, alone)
+    _audit_rivals(method, part.X_unseen, unseen, prototypes, alone)
     y = unseen.positions(part.y_unseen)
     rates, _ = per_class_rates(y, alone)
     figures: dict[str, Any] = dict.fromkeys(("u", "s", "h", "h_calibrated", "ausuc"), np.nan)
@@ -135,7 +136,6 @@ def evaluate(
         together = method.class_scores(X, prototypes=prototypes)
         seconds += time.perf_counter() - started
         _audit(method, X, prototypes, together)
-        _audit_rivals(method, alone, together[: len(alone), prototypes.positions(unseen.names)])
         columns = prototypes.positions([*part.y_unseen, *part.y_seen])
         curve = seen_unseen_curve(columns, together, np.asarray(prototypes.seen, dtype=bool))
         figures["u"], figures["s"], figures["h"] = curve.at(0.0)
@@ -161,33 +161,44 @@ def _audit(method: Method, X: Array, prototypes: Prototypes, scores: Array) -> N
         )
     if method.capabilities.transductive:
         return
-    rows = np.unique(np.linspace(0, len(X) - 1, _AUDITED).astype(int))
+    rows = _some(X)
     again = np.concatenate([method.class_scores(X[i : i + 1], prototypes=prototypes) for i in rows])
-    away = float(np.abs(again - scores[rows]).max())
-    if away > _ROOM * float(np.abs(scores[rows]).max() + scores[rows].std()):
-        raise InputError(
-            message(
-                type(method).__name__,
-                "the scores of a test sample",
-                "the same whether it is scored alone or among others",
-                verbatim(f"a difference of {away:.3g}"),
-                "Score each sample by itself, or declare the method transductive",
-            )
-        )
+    _require_equal(
+        method,
+        again,
+        scores[rows],
+        "the scores of a test sample",
+        "the same whether it is scored alone or among others",
+        "Score each sample by itself, or declare the method transductive",
+    )
 
 
-def _audit_rivals(method: Method, alone: Array, among: Array) -> None:
+def _audit_rivals(method: Method, X: Array, unseen: Prototypes, everything: Prototypes, alone: Array) -> None:
     """Raise where a method without a tag for it scores a class differently beside other classes."""
     if depends_on_rivals(method):
         return
-    away = float(np.abs(alone - among).max())
-    if away > _ROOM * float(np.abs(alone).max() + alone.std()):
-        raise InputError(
-            message(
-                type(method).__name__,
-                "the score of a class",
-                "the same whichever other classes are scored",
-                verbatim(f"a difference of {away:.3g}"),
-                "Score each class by itself, or declare the method generative",
-            )
-        )
+    rows = _some(X)
+    among = method.class_scores(X[rows], prototypes=everything)[:, everything.positions(unseen.names)]
+    _require_equal(
+        method,
+        among,
+        alone[rows],
+        "the score of a class",
+        "the same whichever other classes are scored",
+        "Score each class by itself, or declare the method generative",
+    )
+
+
+def _some(X: Array) -> Array:
+    rows: Array = np.unique(np.linspace(0, len(X) - 1, _AUDITED).astype(int))
+    return rows
+
+
+def _require_equal(method: Method, again: Array, scores: Array, what: str, expected: str, remedy: str) -> None:
+    # Beside how far scores lie apart, not how large they are: a constant added to all would hide anything.
+    size = max(float(np.abs(scores).max()), float(np.abs(again).max()))
+    rounding = 64 * float(np.finfo(np.float32 if single_precision(method) else np.float64).eps) * size
+    away = float(np.abs(again - scores).max())
+    if away > _ROOM * float(np.ptp(scores)) + rounding:
+        found = verbatim(f"a difference of {away:.3g}")
+        raise InputError(message(type(method).__name__, what, expected, found, remedy))

@@ -52,13 +52,23 @@ class Published:
         """Return a figure on a data set, by its name in any case; None where the paper has none."""
         return {key.lower(): value for key, value in self.figures.get(name, {}).items()}.get(dataset.lower())
 
-    def not_comparable(self, n_features: int, split: str) -> str:
-        """Return why a result on vectors of this length and this split is another thing; "" if it is not."""
+    def not_comparable(self, n_features: int, split: str, *, own_prototypes: bool = True) -> str:
+        """Return why a result is another thing; "" if it is not.
+
+        Parameters
+        ----------
+        n_features : int
+            Length of the vectors.
+        split : str
+            Where the split is from.
+        own_prototypes : bool, default True
+            Whether classes were described by the data set's own attributes.
+        """
         if n_features != self.n_features:
             return f"vectors of {n_features:,} numbers; the paper has {self.features}"
         if "att_splits" not in split:
             return f"another split; the paper has the {self.split} one"
-        return ""
+        return "" if own_prototypes else "other class vectors; the paper has the data set's attributes"
 
 
 def read_published(path: Path) -> Published:

@@ -98,7 +98,7 @@ def to_html(results: Results) -> str:
                 "Bars: accuracy of unseen classes among themselves, by method. The table below has the figures.",
             )
         ]
-        if results.settings["protocol"] == "gzsl":
+        if any(row["u"] is not None for row in rows):
             pictures.append(
                 Picture(
                     draw_svg(partial(_balance, rows=rows), height=5.2),
@@ -169,7 +169,8 @@ def _published(results: Results) -> list[list[str]]:
             theirs = one.figure(figure, name)
             if theirs is None or one.method not in ours or ours[one.method][figure] is None:
                 continue
-            why = one.not_comparable(n_features, split)
+            own = results.settings["class vectors"] == "those of the data set"
+            why = one.not_comparable(n_features, split, own_prototypes=own)
             here = ours[one.method][figure]
             close = abs(here - theirs) <= one.tolerance
             verdict = f"{here:.3f} here: {'as close as' if close else 'further apart than'} {one.tolerance:.3f}"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unseen._version import __version__
 from unseen.benchmark.choice import comparable
 from unseen.benchmark.evaluation import PROTOCOLS
-from unseen.benchmark.worker import write_json
+from unseen.benchmark.jobs import COLUMNS, Processes, kept_row, key_of, write_json
 from unseen.datasets import read_dataset
 from unseen.errors import InputError
 from unseen.methods.selection import OBJECTIVES
@@ -29,32 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "Results", "run_benchmark"]
 
-#: Columns of a row, in order; figures are in [0, 1], times in seconds.
-COLUMNS = (
-    "dataset",
-    "method",
-    "family",
-    "params",
-    "seed",
-    "t1",
-    "t5",
-    "u",
-    "s",
-    "h",
-    "h_calibrated",
-    "gamma",
-    "ausuc",
-    "ece",
-    "n1_skewness",
-    "validation",
-    "fit_s",
-    "select_s",
-    "predict_s",
-    "rss_mb",
-    "inductive",
-    "test_openings",
-)
-_START = "import sys; from unseen.benchmark.worker import main; sys.exit(main(sys.argv[1:]))"
+# With fewer, three folds could not be made.
+_FEWEST = 3
 # Those that take longest first, so that none is left to run alone at the end.
 _LONGEST = ("self_training", "cmt", "auto", "sse", "balanced_assignment", "dap", "iap", "kernel_ridge", "costa")
 
@@ -111,8 +83,8 @@ def run_benchmark(
     methods : sequence of str or None, default None
         Registered names; None for all that are comparable on these data.
     out : path
-        Folder for rows, ``results.json`` and the logs. Rows that are there for the same data, settings and version
-        are kept and not run again.
+        Folder for rows, ``results.json`` and the logs. Rows that are there for the same data, settings and code are
+        kept and not run again.
     protocol : {"zsl", "gzsl"}, default "gzsl"
         See `unseen.benchmark.evaluate`.
     objective : {"accuracy", "harmonic_mean", "ausuc"}, default "accuracy"
@@ -147,50 +119,54 @@ def run_benchmark(
     n_jobs = _cores() if jobs is None else int(check_number("run_benchmark", "jobs", jobs, low=1, integer=True))
     data = read_dataset(dataset, prototypes=prototypes)
     names = _methods(methods, data)
+    if data.seen_prototypes.n_classes < _FEWEST:
+        found = data.seen_prototypes.n_classes
+        remedy = "Settings are chosen on folds of held-out seen classes: make fewer classes unseen"
+        raise InputError(message("run_benchmark", "dataset", f"of at least {_FEWEST} seen classes", found, remedy))
     folder = Path(out)
-    settings = {"protocol": protocol, "objective": objective, "version": __version__}
+    settings = {
+        "protocol": protocol,
+        "objective": objective,
+        "version": __version__,
+        "class vectors": "those of the data set" if prototypes is None else str(prototypes),
+    }
     source = str(Path(dataset).resolve())
     tasks: list[tuple[Path, dict[str, Any]]] = []
     for name in sorted(names, key=lambda name: (_LONGEST.index(name) if name in _LONGEST else len(_LONGEST), name)):
         for seed in range(n_seeds):
-            key = _key({**settings, "data": data.fingerprint, "method": name, "seed": seed})
-            place = folder / "rows" / f"{name}-{seed}"
-            job: dict[str, Any] = {
-                "dataset": source,
-                "prototypes": prototypes,
-                "method": name,
-                "seed": seed,
-                "key": key,
-                **settings,
-            }
-            job |= {"row": str(place.with_suffix(".json")), "openings": str(place.with_suffix(".openings"))}
+            # What was opened counts for these data, whatever the settings; other data are another place.
+            place = folder / "rows" / data.fingerprint[:12] / f"{name}-{seed}"
+            asked: dict[str, Any] = {"fingerprint": data.fingerprint, "method": name, "seed": seed, **settings}
+            job = {**asked, "key": key_of(asked), "dataset": source, "prototypes": prototypes, "place": str(place)}
             tasks.append((place, job))
     try:
-        (folder / "rows").mkdir(parents=True, exist_ok=True)
+        (folder / "rows" / data.fingerprint[:12]).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             message("run_benchmark", "out", "a folder that can be written", str(out), one_line(error.strerror or ""))
         ) from None
     rows, failures, waiting = [], [], []
     for place, job in tasks:
-        row = _kept(place.with_suffix(".json"), job["key"])
+        row = kept_row(place.with_suffix(".json"), job["key"])
         if row is None:
             waiting.append((place, job))
         else:
             rows.append(row)
             _tell(on_row, job, "kept")
+    processes = Processes()
     with ThreadPoolExecutor(n_jobs) as pool:
-        running = {pool.submit(_run, place, job): (place, job) for place, job in waiting}
         try:
+            running = {pool.submit(processes.run, place, job): (place, job) for place, job in waiting}
             for done in as_completed(running):
                 place, job = running[done]
-                row = _kept(place.with_suffix(".json"), job["key"])
+                row = kept_row(place.with_suffix(".json"), job["key"])
                 if row is None:
                     failures.append({"method": job["method"], "seed": job["seed"], "error": done.result()})
                 else:
                     rows.append(row)
                 _tell(on_row, job, "failed" if row is None else "done")
         except BaseException:
+            processes.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     rows.sort(key=lambda row: (-(row["t1"] or 0.0), row["method"], row["seed"]))
@@ -220,36 +196,6 @@ def _methods(wanted: Sequence[str] | None, data: Dataset) -> list[str]:
     if not names:
         raise InputError(message("run_benchmark", "methods", "at least one name", names, "Pass names, or None for all"))
     return names
-
-
-def _key(values: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _kept(path: Path, key: str) -> dict[str, Any] | None:
-    """Return a finished row of the same data and settings, or None."""
-    try:
-        row = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return row if isinstance(row, dict) and row.get("key") == key else None
-
-
-def _run(place: Path, job: dict[str, Any]) -> str:
-    """Run one job in a process of its own; return what it complained of last."""
-    written = place.with_suffix(".job")
-    write_json(written, job)
-    command = [sys.executable, "-c", _START, str(written)]
-    # Libraries that read these only when they are loaded would start more threads than they are given work for.
-    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    with place.with_suffix(".log").open("w", encoding="utf-8") as file:
-        code = subprocess.run(command, stdout=file, stderr=file, env={**os.environ, **alone}, check=False).returncode  # noqa: S603
-    said = [
-        line for line in place.with_suffix(".log").read_text("utf-8", errors="replace").splitlines() if line.strip()
-    ]
-    if code < 0:
-        return f"ended by signal {-code}; perhaps there was too little memory"
-    return one_line(said[-1]) if said else f"ended with code {code}"
 
 
 def _tell(on_row: Callable[[str, int, str], None] | None, job: dict[str, Any], state: str) -> None:

@@ -7,24 +7,25 @@ import math
 import os
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
 from unseen.benchmark.choice import choose
 from unseen.benchmark.evaluation import evaluate
+from unseen.benchmark.jobs import kept_row, write_json
 from unseen.datasets import read_dataset
-from unseen.errors import UnseenError
-from unseen.files import write_atomically
+from unseen.errors import InputError, UnseenError
 from unseen.registry import METHODS
+from unseen.validation import message, one_line, verbatim
+from unseen.writers import open_alone
 
-__all__ = ["main", "run_job", "write_json"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that the file is there whole or not at all."""
-    write_atomically(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+__all__ = ["alone", "main", "run_job"]
 
 
 def run_job(job: dict[str, Any]) -> dict[str, Any]:
@@ -32,6 +33,10 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
     # One thread whatever else runs: sums are then taken in one order, and the same seed gives the same bits.
     with threadpool_limits(1):
         dataset = read_dataset(job["dataset"], prototypes=job["prototypes"])
+        if dataset.fingerprint != job["fingerprint"]:
+            expected = "the same as when the benchmark was started"
+            other = verbatim("one that was changed since")
+            raise InputError(message("bench", "the data set", expected, other, "Run the benchmark again"))
         X, y = dataset.learnable()
         seen = dataset.seen_prototypes
         choice = choose(job["method"], X, y, seen, objective=job["objective"], seed=job["seed"])
@@ -44,7 +49,7 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
         gamma = method.penalty_ if choice.gamma is None else choice.gamma
         temperature = method.temperature_ if choice.temperature is None else choice.temperature
         # Counted on disk before anything is looked at, so that a run that dies afterwards has left its mark.
-        openings = _count(Path(job["openings"]))
+        openings = _count(Path(job["place"] + ".openings"))
         found = evaluate(
             method, dataset, by=job["method"], protocol=job["protocol"], gamma=gamma, temperature=temperature
         )
@@ -74,11 +79,11 @@ def _plain(value: Any) -> Any:
 
 
 def _count(path: Path) -> int:
-    with path.open("a", encoding="utf-8") as file:
-        file.write("opened\n")
+    with path.open("ab") as file:
+        file.write(b"opened\n")
         file.flush()
         os.fsync(file.fileno())
-    return len(path.read_text("utf-8").splitlines())
+    return path.read_bytes().count(b"\n")
 
 
 def _peak_mb() -> float:
@@ -92,13 +97,30 @@ def _peak_mb() -> float:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job in a file; an error of ours is one line on standard error."""
-    place = Path(arguments[0])
-    job = json.loads(place.read_text("utf-8"))
+    """Run the job in a file; what a person can do something about is one line on standard error."""
+    job = json.loads(Path(arguments[0]).read_text("utf-8"))
+    row = Path(job["place"] + ".json")
     try:
-        row = run_job(job)
-    except UnseenError as error:
-        print(error, file=sys.stderr)
+        # The process of a run that was killed may still be at it: its row is as good.
+        with alone(Path(job["place"] + ".lock")):
+            if kept_row(row, job["key"]) is None:
+                write_json(row, run_job(job))
+    except (UnseenError, OSError) as error:
+        print(one_line(str(error)), file=sys.stderr)
         return 2
-    write_json(Path(job["row"]), row)
     return 0
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until nobody else holds the lock of this file, and hold it; it goes with the process, whatever ends that."""
+    while True:
+        try:
+            descriptor = open_alone(path)
+            break
+        except BlockingIOError:
+            time.sleep(0.2)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

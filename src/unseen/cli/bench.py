@@ -43,7 +43,7 @@ def bench(
     from unseen.report.pictures import require_matplotlib
 
     require_matplotlib("the report's pictures")
-    names = None if methods.strip() == "all" else [name.strip() for name in methods.split(",") if name.strip()]
+    names = None if methods.strip().lower() == "all" else [name.strip() for name in methods.split(",") if name.strip()]
     with progress("methods", None if names is None else len(set(names)) * seeds) as step:
 
         def told(name: str, seed: int, state: str) -> None:

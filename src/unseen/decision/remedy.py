@@ -75,6 +75,9 @@ class Competition:
         The samples' vectors.
     bank : Bank
         Samples that the method was fitted to, scored alike.
+    alone : ndarray of shape (m, H) or None
+        Scores of the held-out classes' samples for those classes alone, in the order of both; None where they are
+        part of `scores`: a method whose scores depend on rivals answers differently when it is asked so.
     """
 
     y: Array
@@ -83,6 +86,22 @@ class Competition:
     names: tuple[str, ...]
     X: Array
     bank: Bank
+    alone: Array | None = None
+
+    def held_out(self, scores: Array | None = None) -> tuple[Array, Array]:
+        """Return scores of held-out classes' samples for those classes alone, and their columns among them.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n, C) or None, default None
+            What a remedy made of `scores`; None for those themselves.
+        """
+        columns = np.flatnonzero(~self.seen)
+        rows = ~self.seen[self.y]
+        y: Array = np.searchsorted(columns, self.y[rows])
+        if scores is None and self.alone is not None:
+            return self.alone, y
+        return (self.scores if scores is None else scores)[np.ix_(rows, columns)], y
 
 
 class Remedy(BaseEstimator):  # type: ignore[misc]

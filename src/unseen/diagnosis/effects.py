@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 
+from unseen.decision.remedy import Competition
 from unseen.metrics import generalized_hits, k_occurrence, paired_comparison, skewness, top_k_hits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from unseen.decision.remedy import Competition, Remedy
+    from unseen.decision.remedy import Remedy
     from unseen.metrics import Interval
 
-__all__ = ["Effect", "compare", "held_out", "mended"]
+__all__ = ["Effect", "compare", "mended"]
 
 Array = np.ndarray[Any, Any]
 
@@ -78,13 +79,6 @@ class Effect:
         }
 
 
-def held_out(contest: Competition, scores: Array) -> tuple[Array, Array]:
-    """Return scores of held-out classes' samples for those classes alone, and the samples' columns among them."""
-    columns = np.flatnonzero(~contest.seen)
-    rows = ~contest.seen[contest.y]
-    return scores[np.ix_(rows, columns)], np.searchsorted(columns, contest.y[rows])
-
-
 def mended(remedy: Remedy, contests: Sequence[Competition]) -> list[Array]:
     """Return every competition's scores, mended by a remedy that was fitted to the others."""
     found = []
@@ -98,7 +92,7 @@ def compare(
     remedy: str,
     failure: str,
     contests: Sequence[Competition],
-    after: Sequence[Array],
+    after: Sequence[Array | Competition],
     *,
     figure: str,
     transductive: bool = False,
@@ -112,8 +106,8 @@ def compare(
         What is compared.
     contests : sequence of Competition
         As they are; together, every class is held out at most once.
-    after : sequence of ndarray of shape (n, C)
-        Their scores with the remedy.
+    after : sequence of ndarray of shape (n, C) or of Competition
+        Their scores with the remedy, or the competitions of a method that the remedy is part of.
     figure : {"H", "T1"}
         Which figure.
     transductive : bool, default False
@@ -130,9 +124,12 @@ def compare(
     place = {name: i for i, name in enumerate(names)}
     first, second, columns = [], [], []
     skews: dict[str, list[float]] = {"skewness_before": [], "skewness_after": []}
-    for one, new in zip(contests, after, strict=True):
+    for one, then in zip(contests, after, strict=True):
         own = np.array([place[name] for name in one.names])
-        (alone, y), (alone_after, _) = held_out(one, one.scores), held_out(one, new)
+        new = then.scores if isinstance(then, Competition) else then
+        # Like with like: what a remedy made of all classes' scores against those, a method asked alone against one.
+        alone, y = one.held_out() if isinstance(then, Competition) else one.held_out(one.scores)
+        alone_after, _ = then.held_out() if isinstance(then, Competition) else one.held_out(new)
         skews["skewness_before"].append(float(skewness(k_occurrence(alone))))
         skews["skewness_after"].append(float(skewness(k_occurrence(alone_after))))
         if figure == "H":

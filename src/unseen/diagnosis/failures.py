@@ -9,7 +9,7 @@ import numpy as np
 
 from unseen.diagnosis.bias import measure_bias
 from unseen.diagnosis.domain_shift import measure_domain_shift
-from unseen.diagnosis.effects import Effect, compare, held_out, mended
+from unseen.diagnosis.effects import Effect, compare, mended
 from unseen.diagnosis.hubness import measure_hubness
 from unseen.diagnosis.projection_error import measure_projection_error
 from unseen.diagnosis.semantic_loss import measure_semantic_loss, near_duplicates
@@ -23,7 +23,7 @@ from unseen.methods.selection import ClassWiseSplit
 from unseen.methods.simulation import simulate
 from unseen.metrics import seen_unseen_curve
 from unseen.registry import REMEDIES
-from unseen.validation import message
+from unseen.validation import message, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +98,8 @@ def diagnose(dataset: Dataset, method: Method | None = None, *, open_test: bool 
     Notes
     -----
     Three folds of training classes are held out; the method is fitted to the others each time. A remedy is fitted to
-    two of the folds and judged on the third. Figures and pictures of bias and hubness show the first fold.
+    two of the folds and judged on the third. Figures and pictures of bias and hubness show the first fold, the penalty
+    on seen classes comes from the others; effects of remedies are over all three.
     """
     from unseen.methods.projection.kernel_ridge import KernelRidge
 
@@ -117,16 +118,21 @@ def diagnose(dataset: Dataset, method: Method | None = None, *, open_test: bool 
         return simulate(variant, X, y, prototypes=seen, split=split, max_per_class=100, random_state=seed)
 
     contests = contests_of(base)
+    if not all(one.seen[one.y].any() for one in contests):
+        found = verbatim("fewer, so that none could be kept to judge seen classes by")
+        raise InputError(
+            message("diagnose", "dataset", "of at least three training samples of some classes", found, "Add photos")
+        )
     effects = []
     for name in REMEDIES:
         remedy = REMEDIES.get(name)()
         figure = _FIGURE[remedy.failure]
         effects.append(compare(name, remedy.failure, contests, mended(remedy, contests), figure=figure))
     for name, failure, variant in _variants(base, seed):
-        after = [one.scores for one in contests_of(variant)]
+        after = contests_of(variant)
         transductive = variant.capabilities.transductive
         effects.append(compare(name, failure, contests, after, figure="T1", transductive=transductive))
-    findings = [*_of_scores(contests[0]), *_of_vectors(dataset, base, contests[0], X, y, seed)]
+    findings = [*_of_scores(contests), *_of_vectors(dataset, base, contests[0], X, y, seed)]
     if open_test:
         findings += _of_test(dataset, base, contests)
     return Diagnosis(
@@ -158,10 +164,11 @@ def _variants(base: Method, seed: int) -> list[tuple[str, str, Method]]:
     ]
 
 
-def _of_scores(contest: Competition) -> list[Finding]:
-    alone, y = held_out(contest, contest.scores)
+def _of_scores(contests: Sequence[Competition]) -> list[Finding]:
+    contest, *others = contests
+    alone, y = contest.held_out()
     names = [name for name, known in zip(contest.names, contest.seen, strict=True) if not known]
-    penalty = seen_unseen_curve(contest.y, contest.scores, contest.seen).best()[0]
+    penalty = float(np.mean([seen_unseen_curve(one.y, one.scores, one.seen).best()[0] for one in others]))
     bias = measure_bias(contest.y, contest.scores, contest.seen, contest.names, penalty=penalty)
     return [bias, measure_hubness(alone, names, y)]
 
@@ -200,7 +207,7 @@ def _with_advice(finding: Finding, effects: Sequence[Effect]) -> Finding:
     mine = [one for one in effects if one.failure == finding.failure]
     if not mine:
         return finding
-    best = max(mine, key=lambda one: one.gain.estimate)
+    best = max([one for one in mine if one.clear] or mine, key=lambda one: one.gain.estimate)
     if best.clear:
         advice = (
             f"On training classes that were held out, '{best.remedy}' takes {_SPELLED[best.figure]} from "

@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from unseen.methods.base import Array
     from unseen.prototypes import Prototypes
 
-__all__ = ["Fold", "FoldScores", "Front", "by_front", "depends_on_rivals", "front_of", "make_folds", "score_fold"]
+__all__ = [
+    "Fold",
+    "FoldScores",
+    "Front",
+    "by_front",
+    "depends_on_rivals",
+    "front_of",
+    "make_folds",
+    "score_fold",
+    "single_precision",
+]
 
 
 @dataclass(frozen=True)
@@ -272,6 +282,16 @@ def depends_on_rivals(part: Any) -> bool:
         return False
     tags = part.capabilities
     return tags.transductive or tags.generative or depends_on_rivals(list(part.get_params(deep=False).values()))
+
+
+def single_precision(part: Any) -> bool:
+    """Whether a method, or one inside it, computes scores in single precision."""
+    if isinstance(part, list | tuple):
+        return any(single_precision(one) for one in part)
+    if not isinstance(part, Method):
+        return False
+    fitted = [value for name, value in vars(part).items() if name.endswith("_")]
+    return part.single_precision or single_precision([*part.get_params(deep=False).values(), *fitted])
 
 
 def _prepared(transformer: Any, fold: Fold) -> tuple[Samples, Array, Array]:

@@ -11,7 +11,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from unseen.decision.remedy import Bank, Competition
 from unseen.errors import InputError
-from unseen.methods.folds import front_of, make_folds
+from unseen.methods.folds import depends_on_rivals, front_of, make_folds
 from unseen.methods.preprocessing import even_share
 from unseen.methods.selection import ClassWiseSplit
 from unseen.validation import check_number, check_seed, message
@@ -119,6 +119,9 @@ def _compete(method: Any, fold: Fold, bank_size: int) -> Competition:
     kept = even_share(learned, columns, fold.n_seen, bank_size)
     X = np.concatenate([fold.X_unseen, fold.X_seen])
     bank = Bank(front.score(learned[kept], fold.prototypes), learned[kept], columns[kept])
+    alone = None
+    if depends_on_rivals(front.method):
+        alone = front.score(fold.X_unseen, fold.prototypes.subset(names[fold.n_seen :]))
     return Competition(
         np.concatenate([fold.y_unseen, fold.y_seen]),
         front.score(X, fold.prototypes),
@@ -126,4 +129,5 @@ def _compete(method: Any, fold: Fold, bank_size: int) -> Competition:
         tuple(names),
         X,
         bank,
+        alone,
     )

@@ -28,6 +28,7 @@ _STYLE: Any = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "svg.fonttype": "path",
+    "text.parse_math": False,
     "svg.hashsalt": "unseen",
 }
 
