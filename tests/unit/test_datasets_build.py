@@ -225,6 +225,10 @@ def test_a_photo_in_two_classes_is_refused(photos: Path) -> None:
     ):
         build(photos)
     (photos / "dog" / "cat.png").unlink()
+    (photos / "dog" / "cat.png").write_bytes((photos / "cat" / "0.png").read_bytes())
+    with pytest.raises(DatasetError, match=r"got 'cat/0.png' and 'dog/cat.png' are copies of one photo"):
+        build(photos)
+    (photos / "dog" / "cat.png").unlink()
     (photos / "dog" / "up").symlink_to(photos, target_is_directory=True)  # every photo, under "dog"
     with pytest.raises(DatasetError, match="A photo has one class, or test and training would share it: remove one of"):
         build(photos)

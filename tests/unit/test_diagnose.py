@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from unseen.datasets import Dataset, Split, read_dataset, write_dataset
 from unseen.datasets.npz import read_arrays
 from unseen.decision.remedy import Bank, Competition
 from unseen.decision.stacking import CalibratedStacking
-from unseen.diagnosis import diagnose, diagnose_predictions, to_html
+from unseen.diagnosis import diagnose, diagnose_predictions, failures, near_duplicates, to_html
 from unseen.diagnosis.effects import compare, mended
 from unseen.errors import DatasetError, InputError
 from unseen.methods.meta.self_training import SelfTraining
@@ -126,6 +127,35 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
+def test_without_matplotlib_there_are_words_and_a_pip_line(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = diagnose(dataset, Ridge())
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    page = to_html(found)
+    assert "data:image/svg+xml" not in page
+    assert "pip install" in page
+    assert found.findings[0].title in page
+
+
+def test_names_that_look_like_mathematics_are_drawn() -> None:
+    rng = np.random.default_rng(0)
+    np.savez("dollars.npz", scores=rng.normal(size=(30, 3)), names=np.array(["$x_$", "$^$", "a_b"]))
+    assert "svg" in to_html(diagnose_predictions("dollars.npz"))
+
+
+def test_the_best_of_the_clear_remedies_is_named(dataset: Dataset) -> None:
+    found = diagnose(dataset, Ridge())
+    bias = next(one for one in found.effects if one.remedy == "stacking")
+    wild = replace(bias, remedy="wild", gain=replace(bias.gain, estimate=0.10, low=-0.01, high=0.20))
+    steady = replace(bias, remedy="steady", gain=replace(bias.gain, estimate=0.08, low=0.05, high=0.11))
+    assert "'steady' takes" in failures._with_advice(found.findings[0], [wild, steady]).verdict
+    assert "none clearly raises" in failures._with_advice(found.findings[0], [wild]).verdict
+
+
+def test_too_few_photos_are_said_so() -> None:
+    with pytest.raises(InputError, match="dataset must be of at least three training samples of some classes"):
+        diagnose(made(12, 4, 2, noise=0.5))
+
+
 def test_what_cannot_be_diagnosed(dataset: Dataset) -> None:
     with pytest.raises(InputError, match="method must be an inductive method or None; got"):
         diagnose(dataset, SelfTraining())
@@ -196,6 +226,15 @@ def test_npz_files_are_not_trusted(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"names must be an array of the file; got scores\.npy"):
         read_arrays(place, ["scores", "names"])
     assert set(read_arrays(place, ["scores"], ["y"])) == {"scores"}
+
+
+def test_all_near_pairs_are_counted() -> None:
+    names = [f"c{i:03}" for i in range(60)]
+    P = np.zeros((60, 3))
+    P[np.arange(60), np.arange(60) % 3] = 1.0
+    found = near_duplicates(Prototypes(names, P))
+    assert found.figures["pairs"] == 3 * 20 * 19 / 2
+    assert "and 567 more pairs" in found.verdict
 
 
 def unseen(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -53,7 +53,7 @@ def test_even_classes_have_no_hub() -> None:
     assert (found.severity, found.figures["skewness"], found.figures["hubs"]) == ("none", 0.0, 0.0)
     assert found.verdict == (
         "Skewness of N_1 is 0.00. No class is the answer to more than twice as many images as the mean. Every class is "
-        "the answer to some."
+        "the answer to some. That is 5 images for 5 classes: too few to tell."
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from unseen.benchmark.published_reader import shipped_published
 from unseen.report.document import Document, Picture, Section, Table, render_document
-from unseen.report.pictures import draw_svg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,44 +84,39 @@ def to_markdown(results: Results) -> str:
 def to_html(results: Results) -> str:
     """Return a web page: tables, pictures, what each column means.
 
-    Raises
-    ------
-    MissingExtraError
-        When matplotlib is not installed.
+    Without matplotlib there are no pictures, and the page says so.
     """
     sections = []
     for title, rows in _groups(results):
         pictures = [
             Picture(
-                draw_svg(partial(_bars, rows=rows), height=1.2 + 0.3 * len(rows)),
+                partial(_bars, rows=rows),
                 "Bars: accuracy of unseen classes among themselves, by method. The table below has the figures.",
+                1.2 + 0.3 * len(rows),
             )
         ]
         if any(row["u"] is not None for row in rows):
             pictures.append(
                 Picture(
-                    draw_svg(partial(_balance, rows=rows), height=5.2),
+                    partial(_balance, rows=rows),
                     "Points: accuracy on seen against accuracy on unseen classes when both compete, by method.",
+                    5.2,
                 )
             )
         figures = Table(
             ("method", *_HEADS), [[row["method"], *(row[name] for name in _FIGURES)] for row in rows], folds=False
         )
         costs = Table(
-            ("method", "family", "search s", "fit s", "predict s", "peak MB", "test openings", "settings chosen"),
-            [
-                [
-                    row["method"],
-                    row["family"],
-                    *(_rounded(row[name]) for name in _TIMES),
-                    row["test_openings"],
-                    row["params"],
-                ]
-                for row in rows
-            ],
-            caption="What it cost, and what was chosen on held-out training classes.",
+            ("method", "family", "search s", "fit s", "predict s", "peak MB", "test openings"),
+            [[r["method"], r["family"], *(_rounded(r[name]) for name in _TIMES), r["test_openings"]] for r in rows],
+            caption="What it cost.",
         )
-        sections.append(Section(title, pictures=pictures, tables=(figures, costs)))
+        chosen = Table(
+            ("method", "settings"),
+            [[row["method"], row["params"]] for row in rows],
+            caption="What was chosen on held-out training classes.",
+        )
+        sections.append(Section(title, pictures=pictures, tables=(figures, costs, chosen)))
     if results.failures:
         failed = Table(
             ("method", "seed", "why"), [[one["method"], one["seed"], one["error"]] for one in results.failures]
@@ -154,8 +148,8 @@ _MEANINGS = (
     "area under accuracy on unseen against accuracy on seen classes for every such penalty.",
     "ECE: how far stated probabilities are from the share that is right; 0 is best. N1 skewness: above 0, a few "
     "classes attract most samples; around 0, none does.",
-    "Settings were chosen on three folds of held-out training classes. The test part was opened as often as the table "
-    "says; more than once means that a run was repeated.",
+    "Settings were chosen on three folds of held-out training classes. Test openings count how often a method opened "
+    "the test part of these data from this folder of results; another folder starts to count anew.",
 )
 
 
@@ -202,8 +196,8 @@ def _bars(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
 def _balance(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
     shown = sorted((row for row in rows if row["u"] is not None), key=lambda row: -row["u"])
     u, s = np.array([row["u"] for row in shown]), np.array([row["s"] for row in shown])
-    left, right = max(0.0, s.min() - 0.06), min(1.0, s.max() + 0.04)
-    low, high = max(0.0, u.min() - 0.06), min(1.0, u.max() + 0.06)
+    left, right = max(-0.02, s.min() - 0.06), min(1.02, s.max() + 0.04)
+    low, high = max(-0.02, u.min() - 0.06), min(1.02, u.max() + 0.06)
     grid_s, grid_u = np.meshgrid(np.linspace(max(left, 0.005), right, 200), np.linspace(max(low, 0.005), high, 200))
     means = 2 * grid_u * grid_s / (grid_u + grid_s)
     lines = axes.contour(grid_s, grid_u, means, levels=np.arange(0.1, 1, 0.1), colors="#8a939d", linewidths=0.8)
@@ -212,10 +206,13 @@ def _balance(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
     # Names stand in a column of their own, in the order of u: points of good methods lie close together.
-    step = max((high - low) / max(len(shown), 12), 1e-9)
-    places = np.minimum.accumulate(np.minimum(u, high - step * (np.arange(len(u)) + 0.5)))
-    below = low + step * (len(u) - np.arange(len(u)) - 0.5)
-    for row, place in zip(shown, np.maximum(places, below), strict=True):
+    step = (high - low) / max(len(shown), 14)
+    places = u.copy()
+    for i in range(len(places)):
+        places[i] = min(u[i], (places[i - 1] if i else high) - step)
+    for i in reversed(range(len(places))):
+        places[i] = max(places[i], (places[i + 1] if i + 1 < len(places) else low) + step)
+    for row, place in zip(shown, places, strict=True):
         axes.annotate(
             row["method"],
             (row["s"], row["u"]),

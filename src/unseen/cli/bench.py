@@ -40,9 +40,8 @@ def bench(
     from unseen.benchmark.report import to_html, to_markdown
     from unseen.benchmark.runner import run_benchmark
     from unseen.files import write_atomically
-    from unseen.report.pictures import require_matplotlib
+    from unseen.report.pictures import without_pictures
 
-    require_matplotlib("the report's pictures")
     names = None if methods.strip().lower() == "all" else [name.strip() for name in methods.split(",") if name.strip()]
     with progress("methods", None if names is None else len(set(names)) * seeds) as step:
 
@@ -70,6 +69,8 @@ def bench(
     else:
         typer.echo(table)
         typer.echo(f"Written: {out / 'results.json'}, {out / 'results.md'}, {out / 'report.html'}", err=True)
+    if without_pictures():
+        typer.echo(f"The page has no pictures: {without_pictures()}", err=True)
     for one in results.failures:
         typer.echo(f"{one['method']}, seed {one['seed']}: {one['error']}", err=True)
     if results.failures:

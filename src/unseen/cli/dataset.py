@@ -12,6 +12,7 @@ import typer
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
+from unseen.inputs.files import printable
 
 if TYPE_CHECKING:
     from unseen.datasets import Dataset
@@ -23,8 +24,8 @@ app = typer.Typer(
     epilog="Example: unseen dataset build photos/ --attributes classes.csv --unseen unseen.txt --out birds",
 )
 
-#: Skipped photos that are listed by name.
-_SHOWN = 10
+#: Skipped photos that are listed by name, and unseen classes.
+_SHOWN, _NAMED = 10, 40
 
 Folder = Annotated[Path, typer.Argument(metavar="DATASET", help="A data set's folder.", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", "-o", help="The new folder to write.", show_default=False)]
@@ -262,9 +263,17 @@ def _show(dataset: Dataset) -> None:
         f"{about['classes']} classes, {about['seen_classes']} seen and {about['unseen_classes']} unseen, "
         f"with prototypes of {about['prototype_dimensions']} numbers"
     )
+    prototypes = dataset.prototypes
+    known = set(dataset.seen_prototypes.names)
+    unseen = [printable(name) for name in prototypes.names if name not in known]
+    print(
+        f"unseen: {', '.join(unseen[:_NAMED])}{f' and {len(unseen) - _NAMED:,} more' if len(unseen) > _NAMED else ''}"
+    )
     print("\npart         samples  classes")
     for part, counts in about["parts"].items():
         shown = f"  {part}" if part in ("train", "val") else part
         print(f"{shown:<12} {counts['samples']:>7,} {counts['classes']:>8,}")
+    if "test_seen" not in about["parts"] or not about["parts"]["test_seen"]["samples"]:
+        print("no seen test samples: seen and unseen classes cannot be compared")
     if about["unused_samples"]:
         print(f"{'unused':<12} {about['unused_samples']:>7,}")

@@ -60,9 +60,8 @@ def diagnose(
 
     from unseen.diagnosis import to_html
     from unseen.files import write_atomically
-    from unseen.report.pictures import require_matplotlib
+    from unseen.report.pictures import without_pictures
 
-    require_matplotlib("the diagnosis' pictures")
     found = _look(what, method, classes, model, test, prototypes, seed)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -76,6 +75,8 @@ def diagnose(
     if as_json:
         print_json(values, indent=1)
         return
+    if without_pictures():
+        typer.echo(f"The page has no pictures: {without_pictures()}", err=True)
     for finding in found.findings:
         typer.echo(f"{finding.title} ({finding.severity}): {finding.verdict}\n")
     typer.echo(f"Written: {out / 'diagnosis.html'}, {out / 'diagnosis.json'}", err=True)

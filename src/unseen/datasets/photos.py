@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import logging
@@ -17,7 +18,7 @@ import numpy as np
 
 from unseen.datasets.problems import Array, problem
 from unseen.errors import ItemError
-from unseen.inputs.files import printable, similar_names
+from unseen.inputs.files import open_regular, printable, similar_names
 from unseen.inputs.sources import Item
 from unseen.inputs.walking import IMAGE_SUFFIXES, is_hidden, walk
 from unseen.validation import verbatim
@@ -86,6 +87,7 @@ def list_photos(root: Path) -> Photos:
         _list_class(root, path, found, owners)
         if len(found.items) == before:
             found.empty.append(name)
+    _refuse_copies(root, found)
     if not found.items:
         expected = "a folder with one folder of photos per class"
         raise problem(
@@ -116,6 +118,30 @@ def _list_class(root: Path, folder: Path, found: Photos, owners: dict[tuple[int,
             continue
         found.items.append(Item(name, photo.path))
         found.folders.append(folder.name)
+
+
+def _refuse_copies(root: Path, found: Photos) -> None:
+    """Refuse files with the bytes of a file of another class."""
+    sizes: dict[int, list[int]] = {}
+    paths = [item.content for item in found.items if isinstance(item.content, Path)]
+    for i, path in enumerate(paths):
+        with suppress(OSError):
+            sizes.setdefault(path.stat().st_size, []).append(i)
+    first: dict[bytes, int] = {}
+    for i in (i for size, alike in sizes.items() if size and len(alike) > 1 for i in alike):
+        digest = hashlib.sha256()
+        try:
+            with open_regular(paths[i]) as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        except (ItemError, OSError):
+            continue  # encoding it will say what is wrong
+        twin = first.setdefault(digest.digest(), i)
+        if found.folders[twin] != found.folders[i]:
+            names = found.items[twin].name, found.items[i].name
+            both = verbatim(f"{names[0][-35:]!r} and {names[1][-35:]!r} are copies of one photo")
+            remedy = "A photo has one class, or test and training would share it: remove one of the two"
+            raise problem(root, "photos", "each in one class folder", both, remedy)
 
 
 def encode_photos(

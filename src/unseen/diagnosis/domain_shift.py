@@ -418,7 +418,8 @@ def _verdict(figures: dict[str, float], severity: str) -> str:
     told = f"A classifier tells training vectors from the others {figures['accuracy']:.0%} of the time (chance: 50 %)"
     told = told.replace("%", " %", 1)
     if severity == "none" and figures["mmd_p"] >= _LEVEL:
-        return f"No shift found: p = {figures['mmd_p']:.2g}. {told}."
+        chance = f"at p = {figures['mmd_p']:.2g}, above {_LEVEL:g}, chance may explain what there is"
+        return f"No shift found: {chance}. {told}."
     if "times" not in figures:
         return f"{told}. How much of that is new classes, only six or more training classes' labels could tell."
     size = f"they differ {figures['times']:.1f} times as much as training classes do from each other"

@@ -29,6 +29,9 @@ _MILD, _STRONG = 0.5, 1.0
 # More bars than this cannot be told apart.
 _BARS = 60
 
+_ENOUGH = 2
+_TOO_FEW = " That is {n} images for {classes} classes: too few to tell."
+
 
 def measure_hubness(
     scores: npt.ArrayLike, names: Sequence[str], y: npt.ArrayLike | None = None, *, k: int = 1
@@ -56,6 +59,7 @@ def measure_hubness(
         "antihub" or ""); with `y` also ``samples`` and ``right``, the share of its occurrences that are its own (None
         where it has none).
         ``severity`` by the skewness, where there is a hub at all: "none" below 0.5, "strong" from 1.
+        With fewer than three classes, or fewer than two samples a class, the verdict says that this is too few to tell.
 
     Raises
     ------
@@ -95,6 +99,8 @@ def measure_hubness(
         "robin_hood": found.robin_hood,
         "k": float(found.k),
     }
+    # With fewer, chance alone makes one class the answer twice as often as another.
+    enough = len(counts) > 2 and len(S) >= _ENOUGH * len(counts)
     severity: Severity = "none"
     if len(found.columns) and found.skewness >= _MILD:
         severity = "strong" if found.skewness >= _STRONG else "mild"
@@ -113,7 +119,7 @@ def measure_hubness(
         "hubness",
         "Hubness",
         severity,
-        _verdict(figures, rows),
+        _verdict(figures, rows) + ("" if enough else _TOO_FEW.format(n=len(S), classes=len(counts))),
         figures,
         rows,
         draw=lambda axes: _draw(axes, rows, len(S) * found.k / len(counts), found.k),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unseen.report.document import Document, Picture, Section, Table, render_document
-from unseen.report.pictures import draw_svg
 
 if TYPE_CHECKING:
     from unseen.diagnosis.effects import Effect
@@ -16,14 +15,20 @@ __all__ = ["to_html"]
 
 _BADGES = {"none": ("not found", "good"), "mild": ("mild", ""), "strong": ("strong", "doubt")}
 
+_HOW = (
+    "Remedies against bias and hubs go around any method: Remedied(method, remedies=[CalibratedStacking()]) learns the "
+    "penalty from held-out training classes when it is fitted (from unseen.methods.meta.remedied import Remedied; from "
+    "unseen.decision.stacking import CalibratedStacking).",
+    "For photos from another source: Aligned(method); for new classes whose photos are recognised together: "
+    "SelfTraining(method); for attributes that photos do not show: Prepared(method, prototypes=AttributeWeights()).",
+    "Figures that are not explained here are in the documentation, a page for each failure.",
+)
+
 
 def to_html(diagnosis: Diagnosis) -> str:
     """Return a web page: every failure with its verdict, picture, details and what remedies do.
 
-    Raises
-    ------
-    MissingExtraError
-        When matplotlib is not installed.
+    Without matplotlib there are no pictures, and the page says so.
     """
     told: set[str] = set()
     sections = []
@@ -31,6 +36,8 @@ def to_html(diagnosis: Diagnosis) -> str:
         effects = [one for one in diagnosis.effects if one.failure == finding.failure and finding.failure not in told]
         told.add(finding.failure)
         sections.append(_section(finding, effects))
+    if diagnosis.effects:
+        sections.append(Section("To apply a remedy", _HOW))
     strong = sum(one.severity == "strong" for one in diagnosis.findings)
     tiles = [
         ("looked for", str(len(diagnosis.findings))),
@@ -44,7 +51,7 @@ def to_html(diagnosis: Diagnosis) -> str:
 
 def _section(finding: Finding, effects: list[Effect]) -> Section:
     badge, tone = _BADGES[finding.severity]
-    pictures = [] if finding.draw is None else [Picture(draw_svg(finding.draw), f"{finding.title}. {finding.verdict}")]
+    pictures = [] if finding.draw is None else [Picture(finding.draw, f"{finding.title}. {finding.verdict}")]
     tables = []
     if effects:
         skews = ("skewness_before", "skewness_after") if finding.failure == "hubness" else ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,6 @@ from unseen.diagnosis.hubness import measure_hubness
 from unseen.errors import InputError
 from unseen.inputs.files import printable
 from unseen.validation import message, verbatim
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["diagnose_predictions"]
 
@@ -55,10 +53,11 @@ def diagnose_predictions(path: str | Path) -> Diagnosis:
         findings.append(measure_hubness(arrays["scores"], names, y))
         rows = len(arrays["scores"])
     elif suffix in _TABLES:
-        answers = _answers(place, suffix)
-        names = sorted(set(answers))
+        answers, names = _answers(place, suffix)
         one_hot = np.array(answers)[:, None] == np.array(names)
-        findings = [measure_hubness(one_hot.astype(np.float64), names)]
+        hubs = measure_hubness(one_hot.astype(np.float64), names)
+        told = " A class that is nowhere among the answers is not in the file, and cannot be seen here."
+        findings = [replace(hubs, verdict=hubs.verdict + told)]
         rows = len(answers)
     else:
         expected = f"a file that ends in .npz, {', '.join(_TABLES)}"
@@ -69,8 +68,8 @@ def diagnose_predictions(path: str | Path) -> Diagnosis:
     return Diagnosis(f"Predictions in {place.name}", tuple(findings), (), settings)
 
 
-def _answers(path: Path, suffix: str) -> Sequence[str]:
-    """Return the best class of every item that has one."""
+def _answers(path: Path, suffix: str) -> tuple[list[str], list[str]]:
+    """Return the best class of every item that has one, and all classes that are named at any rank, sorted."""
     import pyarrow as pa
     from pyarrow import compute, csv, json, parquet
 
@@ -92,4 +91,4 @@ def _answers(path: Path, suffix: str) -> Sequence[str]:
     if not found:
         expected = "a table with an answer of rank 1 for some item"
         raise InputError(message(printable(path), "predictions", expected, verbatim("none"), "Check the file"))
-    return found
+    return found, sorted({name for name in table["name"].to_pylist() if isinstance(name, str)})

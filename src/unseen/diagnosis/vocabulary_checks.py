@@ -113,7 +113,7 @@ def check_recognizer(
     pairs = check_vocabulary(vocabulary, prototypes, near=closeness).nearest_pairs
     rows = [{"first": pair.first, "second": pair.second, "cosine": pair.cosine} for pair in pairs]
     away = _odd_ones_out(X, names) if reach is None else measure_reach(reach, X, level=level, names=names)
-    return [hubs, duplicate_finding(rows, closeness), away]
+    return [hubs, duplicate_finding(rows, closeness, prototypes), away]
 
 
 def _encoded(owner: str, recognizer: Recognizer, items: Any) -> tuple[list[str], Array]:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from unseen.report.cards import printable
 from unseen.report.page import asset, environment, policy_of
+from unseen.report.pictures import draw_svg, without_pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
 __all__ = ["Document", "Picture", "Section", "Table", "render_document"]
 
@@ -22,10 +25,11 @@ _AT_ONCE, _AT_MOST = 12, 500
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG picture, and what it shows for those who cannot see it."""
+    """What draws a picture, its height in inches, and what it shows for those who cannot see it."""
 
-    svg: bytes = field(repr=False)
+    draw: Callable[[Axes], None] = field(repr=False)
     alt: str
+    height: float = 4.2
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,14 @@ def render_document(document: Document) -> str:
 
     Notes
     -----
-    Names come from strangers' files: the template engine escapes everything, and pictures are embedded as images,
-    which can neither run scripts nor fetch anything.
+    Where matplotlib is missing, pictures are left out and the page says how to get them. Names come from strangers'
+    files: the template engine escapes everything, and pictures are embedded as images, which can neither run
+    scripts nor fetch anything.
     """
     from markupsafe import Markup
 
     style = asset("report.css") + asset("document.css")
+    missing = without_pictures() if any(one.pictures for one in document.sections) else ""
     sections = [
         {
             "heading": printable(one.heading),
@@ -84,8 +90,8 @@ def render_document(document: Document) -> str:
             "tone": one.tone,
             "paragraphs": [printable(text, 2000) for text in one.paragraphs],
             "pictures": [
-                (f"data:image/svg+xml;base64,{base64.b64encode(p.svg).decode()}", printable(p.alt, 400))
-                for p in one.pictures
+                (f"data:image/svg+xml;base64,{_encoded(picture)}", printable(picture.alt, 400))
+                for picture in (() if missing else one.pictures)
             ],
             "tables": [_table(table) for table in one.tables],
         }
@@ -99,10 +105,15 @@ def render_document(document: Document) -> str:
             policy=policy_of(style),
             style=Markup(style),  # noqa: S704  ours, checked by a test; everything else goes through the escape
             tiles=[(printable(label, 60), printable(value, 60)) for label, value in document.tiles],
+            missing=printable(missing, 400),
             sections=sections,
             settings=[(printable(str(key)), printable(_text(value), 400)) for key, value in document.settings.items()],
         )
     )
+
+
+def _encoded(picture: Picture) -> str:
+    return base64.b64encode(draw_svg(picture.draw, height=picture.height)).decode()
 
 
 def _table(table: Table) -> dict[str, Any]:

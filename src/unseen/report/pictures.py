@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from unseen.errors import MissingExtraError
 from unseen.validation import import_extra
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-__all__ = ["draw_svg", "require_matplotlib"]
+__all__ = ["draw_svg", "without_pictures"]
 
 # Blue first: beside the vermilion that follows it stays apart in grey and for the colour-blind.
 _STYLE: Any = {
@@ -33,9 +34,13 @@ _STYLE: Any = {
 }
 
 
-def require_matplotlib(purpose: str) -> None:
-    """Raise `MissingExtraError` with the pip line where matplotlib is not installed."""
-    import_extra("matplotlib", extra="plots", purpose=purpose)
+def without_pictures() -> str:
+    """Return how to get pictures where matplotlib is not installed, and nothing where it is."""
+    try:
+        import_extra("matplotlib", extra="plots", purpose="a report with pictures")
+    except MissingExtraError as error:
+        return str(error)
+    return ""
 
 
 def draw_svg(draw: Callable[[Axes], None], *, width: float = 7.0, height: float = 4.2) -> bytes:
@@ -53,7 +58,7 @@ def draw_svg(draw: Callable[[Axes], None], *, width: float = 7.0, height: float 
     MissingExtraError
         When matplotlib is not installed.
     """
-    require_matplotlib("pictures in reports")
+    import_extra("matplotlib", extra="plots", purpose="a report with pictures")
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
