@@ -186,6 +186,10 @@ def _bars(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
         )
     for place, row in zip(places, rows, strict=True):
         axes.text(row["t1"] + 0.008 + (row["spread"] or 0.0), place, f"{row['t1']:.3f}", va="center", fontsize=9)
+    if rows[0]["per_class"]:
+        chance = 1 / len(rows[0]["per_class"])
+        axes.axvline(chance, color="#16191d", linestyle="--", linewidth=1, label=f"guessing, {chance:.3f}", zorder=3)
+        axes.legend(loc="lower right", fontsize=9)
     axes.set_yticks(places, [row["method"] for row in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlim(0, min(1.0, 1.12 * max(row["t1"] for row in rows)))
