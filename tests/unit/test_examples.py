@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from unseen import Recognizer
 from unseen.vocabulary import Vocabulary
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -28,6 +30,16 @@ def test_photo_opens_and_is_small(photo: Path) -> None:
         assert 200 <= max(picture.size) <= 640
         # No position, no camera, no owner.
         assert not picture.getexif()
+
+
+def test_no_photo_lies_on_the_line_that_the_readme_draws() -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text("utf-8")
+    found = re.search(r"examples/classes\.yaml --unknown-below ([\d.]+)", readme)
+    assert found
+    classes = Vocabulary.load(EXAMPLES / "classes.yaml")
+    known = np.asarray(Recognizer.load().classify(EXAMPLES / "photos", classes).known)
+    # Another processor's rounding must not change what the picture in the README shows.
+    assert np.abs(known - float(found[1])).min() > 0.02
 
 
 def test_every_photo_is_credited_under_a_free_licence() -> None:

@@ -12,7 +12,6 @@ import typer
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
-from unseen.inputs.files import printable
 
 if TYPE_CHECKING:
     from unseen.datasets import Dataset
@@ -264,6 +263,8 @@ def _show(dataset: Dataset) -> None:
         f"with prototypes of {about['prototype_dimensions']} numbers"
     )
     prototypes = dataset.prototypes
+    from unseen.inputs.files import printable
+
     known = set(dataset.seen_prototypes.names)
     unseen = [printable(name) for name in prototypes.names if name not in known]
     print(
