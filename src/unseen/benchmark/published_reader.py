@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseen.errors import InputError, UnknownNameError
-from unseen.registry import METHODS
+from unseen.benchmark.checked_toml import common_problem, read_checked, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["Published", "read_published", "shipped_published"]
 
@@ -79,13 +76,7 @@ def read_published(path: Path) -> Published:
     InputError
         Naming the file and what is wrong with it.
     """
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"read_published: {path} must be TOML; {error}. Correct the file.") from None
-    problem = _problem(raw)
-    if problem:
-        raise InputError(f"read_published: {path} must hold published figures; {problem}. Correct the file.")
+    raw = read_checked("read_published", path, "a table of published figures", _problem)
     return Published(
         **{key: raw[key] for key in _TEXTS},
         n_features=raw["n_features"],
@@ -95,24 +86,16 @@ def read_published(path: Path) -> Published:
 
 
 def shipped_published() -> Iterator[Published]:
-    """Yield what comes with the package, sorted by method."""
-    with resources.as_file(resources.files("unseen.benchmark").joinpath("published")) as place:
-        for path in sorted(Path(place).glob("*.toml")):
-            yield read_published(path)
+    """Return what comes with the package, sorted by method."""
+    return map(read_published, shipped("published"))
 
 
 def _problem(raw: Mapping[str, Any]) -> str:
-    for key in _TEXTS:
-        if not isinstance(raw.get(key), str) or not raw[key]:
-            return f"{key} is no text"
-    try:
-        METHODS.get(raw["method"])
-    except UnknownNameError as error:
-        return str(error).rstrip(".")
+    problem = common_problem(raw, _TEXTS)
+    if problem:
+        return problem
     if not isinstance(raw.get("n_features"), int) or raw["n_features"] < 1:
         return "n_features is no positive whole number"
-    if not isinstance(raw.get("tolerance"), float) or not 0 < raw["tolerance"] <= 0.1:
-        return "tolerance is not above 0.0 and at most 0.1"
     tables = [raw[name] for name in _FIGURES if name in raw]
     if not tables or not all(isinstance(table, dict) and table for table in tables):
         return f"there is no table {' or '.join(_FIGURES)} of data sets"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseen.errors import InputError, UnknownNameError
+from unseen.benchmark.checked_toml import common_problem, read_checked, shipped
 from unseen.registry import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from unseen.methods.base import Method
 
@@ -91,15 +89,7 @@ def read_recipe(path: Path) -> Recipe:
     InputError
         Naming the file and what is wrong with it.
     """
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"read_recipe: {path} must exist; it is missing. Check the path.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"read_recipe: {path} must be TOML; {error}. Correct the file.") from None
-    problem = _problem(raw)
-    if problem:
-        raise InputError(f"read_recipe: {path} must be a recipe; {problem}. Correct the file.")
+    raw = read_checked("read_recipe", path, "a recipe", _problem)
     return Recipe(
         name=path.stem,
         **{key: raw[key] for key in _TEXTS},
@@ -115,23 +105,16 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def shipped_recipes() -> Iterator[Recipe]:
-    """Yield the recipes that come with the package, sorted by name."""
-    folder = resources.files("unseen.benchmark").joinpath("recipes")
-    with resources.as_file(folder) as place:
-        for path in sorted(Path(place).glob("*.toml")):
-            yield read_recipe(path)
+    """Return the recipes that come with the package, sorted by name."""
+    return map(read_recipe, shipped("recipes"))
 
 
 def _problem(raw: Mapping[str, Any]) -> str:
     """Return what is wrong with a recipe's content, or nothing."""
-    for key in _TEXTS:
-        if not isinstance(raw.get(key), str) or not raw[key]:
-            return f"{key} is no text"
-    try:
-        known = METHODS.get(raw["method"])
-    except UnknownNameError as error:
-        return str(error).rstrip(".")
-    allowed = set(known._get_param_names())
+    problem = common_problem(raw, _TEXTS)
+    if problem:
+        return problem
+    allowed = set(METHODS.get(raw["method"])._get_param_names())
     for table, names in (("params", allowed), *((name, set(keys)) for name, keys in _SCALINGS.items())):
         found = raw.get(table, {})
         if not isinstance(found, dict) or set(found) - names:
@@ -143,7 +126,4 @@ def _problem(raw: Mapping[str, Any]) -> str:
         return f"expected has keys other than {', '.join(_FIGURES)}, or none"
     if not all(isinstance(value, float) and 0 <= value <= 1 for value in expected.values()):
         return "an expected figure is not between 0.0 and 1.0"
-    tolerance = raw.get("tolerance")
-    if not isinstance(tolerance, float) or not 0 < tolerance <= 0.1:
-        return "tolerance is not above 0.0 and at most 0.1"
     return ""
