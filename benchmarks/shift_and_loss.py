@@ -25,7 +25,7 @@ from unseen.methods.meta.prepared import Prepared
 from unseen.methods.meta.self_training import SelfTraining
 from unseen.methods.projection.sae import SAE
 from unseen.methods.selection import ClassWiseSplit
-from unseen.prototypes_views import combine_views
+from unseen.prototypes import combine_views
 from unseen.registry import METHODS
 from xlsa import load
 

@@ -18,7 +18,7 @@ from unseen.methods.preprocessing import PrototypeScaling
 from unseen.methods.projection.ridge import Ridge
 from unseen.methods.samples import Samples
 from unseen.methods.selection import select
-from unseen.prototypes_views import combine_views
+from unseen.prototypes import combine_views
 
 if TYPE_CHECKING:
     from pathlib import Path
