@@ -17,7 +17,8 @@ from unseen.encoders.default import default_folder
 from unseen.errors import InputError, ItemError, ModelError
 from unseen.methods.projection.cosine import Cosine
 from unseen.recognizer import Head, Recognizer
-from unseen.tasks.classify import classify_images, classify_texts, top_classes
+from unseen.tasks.classify import classify_images, classify_texts
+from unseen.tasks.judge import top_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

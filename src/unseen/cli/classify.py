@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from unseen.recognizer import Recognizer
     from unseen.results import Explanation, Predictions
-    from unseen.tasks.classify import Answer
+    from unseen.tasks.judge import Answer
     from unseen.vocabulary import Vocabulary
 
 __all__ = ["EXAMPLE", "classify"]

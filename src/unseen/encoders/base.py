@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from unseen.encoders.pipeline import Batch
     from unseen.inputs.sources import Item
 
-__all__ = ["Encoder", "available_cores"]
+__all__ = ["Encoder", "Similarity", "available_cores"]
 
 
 def available_cores() -> int:
@@ -36,6 +37,28 @@ def available_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on this system
         return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Similarity:
+    r"""How a model with a shared space was trained to read a cosine.
+
+    .. math:: z_c = \text{scale}\,\cos(x, p_c) + \text{bias}, \qquad
+       p = \operatorname{softmax}(z) \ \text{or}\ \sigma(z)
+
+    Parameters
+    ----------
+    activation : {"softmax", "sigmoid"}
+        Whether classes compete, or each is judged alone.
+    scale : float
+        The learned scale, above 0: the inverse of the temperature.
+    bias : float, default 0.0
+        The learned bias of sigmoid models.
+    """
+
+    activation: Literal["softmax", "sigmoid"]
+    scale: float
+    bias: float = 0.0
 
 
 class Encoder(ABC):
@@ -53,6 +76,10 @@ class Encoder(ABC):
         Side of the square that images are prepared to, in pixels.
     shared_space : bool
         Whether a text vector and an image vector can be compared directly.
+    similarity : Similarity or None
+        With a shared space, how the model reads a cosine; None where it was not trained to.
+    spec : str
+        What `Recognizer.load` finds it by.
     templates : tuple of str
         Prompt templates for class names, each with ``{name}``, used where the vocabulary has none of its own.
     lexicon : Lexicon or None
@@ -72,6 +99,8 @@ class Encoder(ABC):
     text_dim: int | None
     image_size: int
     shared_space: bool
+    similarity: Similarity | None = None
+    spec: str = ""
     templates: tuple[str, ...] = ("{name}",)
     lexicon: Lexicon | None = None
 

@@ -13,7 +13,7 @@ from unseen.results import Evidence, Explanation
 
 if TYPE_CHECKING:
     from unseen.recognizer import Recognizer
-    from unseen.tasks.classify import Answer
+    from unseen.tasks.judge import Answer
     from unseen.vocabulary import Vocabulary
 
 __all__ = ["Explainer"]
