@@ -22,7 +22,7 @@ from unseen import Prototypes
 from unseen.registry import METHODS
 
 # Made of other methods, or nothing to fit.
-APART = {"auto", "balanced_assignment", "cosine", "ensemble", "prepared", "self_training"}
+APART = {"aligned", "auto", "balanced_assignment", "cosine", "ensemble", "prepared", "remedied", "self_training"}
 
 
 def problem(n: int, d: int, k: int, n_classes: int) -> tuple[np.ndarray, np.ndarray, Prototypes]:

@@ -27,6 +27,7 @@ from unseen.decision.mutual_proximity import MutualProximity
 from unseen.decision.prior import PriorAdjustment
 from unseen.decision.remedy import Competition, Remedy
 from unseen.decision.stacking import CalibratedStacking
+from unseen.diagnosis.effects import mended
 from unseen.methods.base import Method
 from unseen.methods.meta.remedied import Remedied
 from unseen.methods.selection import ClassWiseSplit, select
@@ -95,16 +96,13 @@ def contests_of(method: Method, data: Data, repeats: int = 1) -> list[Competitio
     return simulate(method, X, y, prototypes=data.prototypes, split=split, max_per_class=100)
 
 
-def mended(remedy: Remedy | None, contests: list[Competition]) -> list[Array]:
+def scores_of(contests: list[Competition], remedy: Remedy | None = None) -> list[Array]:
     """Return every competition's scores, mended by a remedy that was fitted to the others."""
     if remedy is None:
         return [one.scores for one in contests]
-    found = []
-    for i, one in enumerate(contests):
-        # Other repetitions hold out the same classes again: only the other folds of its own are fitted to.
-        remedy.fit([other for j, other in enumerate(contests) if j != i and j // _FOLDS == i // _FOLDS])
-        found.append(remedy.apply(one.scores, seen=one.seen, bank=one.bank, X=one.X))
-    return found
+    # Other repetitions hold out the same classes again: only the other folds of its own are fitted to.
+    rounds = [contests[i : i + _FOLDS] for i in range(0, len(contests), _FOLDS)]
+    return [S for one in rounds for S in mended(remedy, one)]
 
 
 def all_hits(contests: list[Competition], scores: list[Array], names: list[str]) -> Hits:
@@ -150,8 +148,8 @@ def bias_table(data: Data) -> str:
     names = list(data.prototypes.names)
     for label, method, params in METHOD_ROWS:
         contests = contests_of(new(method, params), data)
-        before = all_hits(contests, mended(None, contests), names)
-        cells = [change_of(before, all_hits(contests, mended(remedy, contests), names)) for remedy in BIAS.values()]
+        before = all_hits(contests, scores_of(contests), names)
+        cells = [change_of(before, all_hits(contests, scores_of(contests, remedy), names)) for remedy in BIAS.values()]
         lines.append(f"| {label} | {rates_of(before)} | {' | '.join(cells)} |")
         gates = [SeenUnseenGate(hard=hard).fit(contests) for hard in (True, False)]
         if len(evidence) == 2:
@@ -192,33 +190,38 @@ def hubness_table(data: Data) -> str:
         if name == "ridge":
             rows |= {f"`ridge`, {title}": remedy for title, remedy in HUBNESS.items()}
         for title, remedy in rows.items():
-            scores = mended(remedy, contests)
+            scores = scores_of(contests, remedy)
             parts = [one.held_out(S) for one, S in zip(contests, scores, strict=True)]
             lines.append(hubness_line(title, parts, names))
     return "\n".join([*lines, ""])
 
 
+def opened(data: Data, method: Method, remedies: list[Remedy]) -> Hits:
+    """Return the hits of a method with remedies on the test part."""
+    X, y = data.take("trainval")
+    model = Remedied(method, remedies=remedies).fit(X, y, prototypes=data.prototypes)
+    (X_new, y_new), (X_old, y_old) = data.take("test_unseen"), data.take("test_seen")
+    scores = model.class_scores(np.concatenate([X_new, X_old]), prototypes=data.prototypes)
+    is_seen = np.asarray(data.prototypes.seen, dtype=bool)
+    columns = np.asarray(data.prototypes.positions([*y_new, *y_old]))
+    right = generalized_hits(columns, scores, is_seen).astype(float)
+    return Hits(right, columns + len(is_seen) * is_seen[columns], len(is_seen))
+
+
 def tested(data: Data) -> str:
     """Open the test part, once per row."""
     X, y = data.take("trainval")
-    names, is_seen = list(data.prototypes.names), np.asarray(data.prototypes.seen, dtype=bool)
     lines = [f"{data.name}, test part: H after each remedy, and its change", "", *HEAD]
     for label, name, params in METHOD_ROWS:
-        found = []
-        for remedies in ([], *([remedy] for remedy in BIAS.values())):
-            model = Remedied(new(name, params), remedies=remedies).fit(X, y, prototypes=data.prototypes)
-            (X_new, y_new), (X_old, y_old) = data.take("test_unseen"), data.take("test_seen")
-            scores = model.class_scores(np.concatenate([X_new, X_old]), prototypes=data.prototypes)
-            columns = np.asarray(data.prototypes.positions([*y_new, *y_old]))
-            right = generalized_hits(columns, scores, is_seen).astype(float)
-            found.append(Hits(right, columns + len(names) * is_seen[columns], len(names)))
-        cells = [change_of(found[0], after) for after in found[1:]]
-        lines.append(f"| {label} | {rates_of(found[0])} | {' | '.join(cells)} |")
+        before = opened(data, new(name, params), [])
+        cells = [change_of(before, opened(data, new(name, params), [remedy])) for remedy in BIAS.values()]
+        lines.append(f"| {label} | {rates_of(before)} | {' | '.join(cells)} |")
     lines += ["", f"{data.name}, test part, unseen classes among themselves: hubness", ""]
     lines += ["| method, remedy | N_1 skewness | T1 |", "|---|---|---|"]
     rows: list[tuple[str, str, list[Remedy]]] = [("`reverse_ridge`", "reverse_ridge", []), ("`ridge`", "ridge", [])]
     rows += [(f"`ridge`, {title}", "ridge", [remedy]) for title, remedy in HUBNESS.items()]
-    unseen = data.prototypes.subset([n for n, s in zip(names, is_seen, strict=True) if not s])
+    known = set(y.tolist())
+    unseen = data.prototypes.subset([name for name in data.prototypes.names if name not in known])
     for title, name, remedies in rows:
         model = Remedied(new(name), remedies=remedies).fit(X, y, prototypes=data.prototypes)
         X_new, y_new = data.take("test_unseen")
@@ -230,7 +233,6 @@ def tested(data: Data) -> str:
 def plain(data: Data) -> str:
     """Return what stacking does for closed forms on vectors as they are, parameters chosen as other people's were."""
     X, y = data.take("trainval")
-    names, is_seen = list(data.prototypes.names), np.asarray(data.prototypes.seen, dtype=bool)
     heads = "H as it is, on the test part | stacking | gate"
     lines = [f"{data.name}, parameters chosen on training classes, vectors as they are", "", f"| method | {heads} |"]
     lines.append("|---|---|---|---|")
@@ -241,16 +243,9 @@ def plain(data: Data) -> str:
         method = select(
             new(name, params), X, y, prototypes=data.prototypes, space=space, max_per_class=100, refit=False
         ).estimator
-        found = []
-        for remedies in ([], [CalibratedStacking()], [SeenUnseenGate()]):
-            model = Remedied(method, remedies=remedies).fit(X, y, prototypes=data.prototypes)
-            (X_new, y_new), (X_old, y_old) = data.take("test_unseen"), data.take("test_seen")
-            scores = model.class_scores(np.concatenate([X_new, X_old]), prototypes=data.prototypes)
-            columns = np.asarray(data.prototypes.positions([*y_new, *y_old]))
-            right = generalized_hits(columns, scores, is_seen).astype(float)
-            found.append(Hits(right, columns + len(names) * is_seen[columns], len(names)))
-        cells = [change_of(found[0], after) for after in found[1:]]
-        lines.append(f"| {label} | {rates_of(found[0])} | {' | '.join(cells)} |")
+        before = opened(data, method, [])
+        cells = [change_of(before, opened(data, method, [BIAS[title]])) for title in ("stacking", "gate")]
+        lines.append(f"| {label} | {rates_of(before)} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 

@@ -25,6 +25,7 @@ from unseen.methods.meta.prepared import Prepared
 from unseen.methods.meta.self_training import SelfTraining
 from unseen.methods.projection.sae import SAE
 from unseen.methods.selection import ClassWiseSplit
+from unseen.metrics import bootstrap_interval
 from unseen.prototypes import combine_views
 from unseen.registry import METHODS
 from xlsa import load
@@ -73,22 +74,14 @@ def per_class(model: Method, X: Array, y: Array, prototypes: Prototypes) -> dict
     return {str(name): float((found[y == name] == name).mean()) for name in names}
 
 
-def interval(values: Array) -> tuple[float, float]:
-    """Return a 95 % bootstrap interval of the mean."""
-    random = np.random.RandomState(0)
-    means = values[random.randint(len(values), size=(2000, len(values)))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def cell(found: dict[str, float], base: dict[str, float] | None = None) -> str:
     """Return an accuracy, and its difference from another's with its interval."""
     values = np.array([found[name] for name in sorted(found)])
     if base is None:
         return f"{values.mean():.3f}"
     difference = values - np.array([base[name] for name in sorted(found)])
-    low, high = interval(difference)
-    return f"{values.mean():.3f} ({difference.mean():+.3f}, {low:+.3f} to {high:+.3f})"
+    change = bootstrap_interval(difference, np.arange(len(difference)))
+    return f"{values.mean():.3f} ({change.estimate:+.3f}, {change.low:+.3f} to {change.high:+.3f})"
 
 
 def head(*cells: str) -> None:
@@ -183,9 +176,12 @@ def main() -> None:
         if (arguments.data / dataset / "sent_splits.mat").is_file():
             sources["sentences"] = [load(arguments.data / dataset, sentences=True).prototypes]
             sources["both"] = sources["attributes"] + sources["sentences"]
-        known = data.prototypes.subset(np.unique(y).tolist())
-        loss = retained_information(X, y, prototypes=known)
-        print(f"## {dataset}: attributes retained {np.clip(loss.retained, 0, 1).mean():.2f}\n")
+        kept = []
+        for source in sources.keys() - {"both"}:
+            known = sources[source][0].subset(np.unique(y).tolist())
+            loss = retained_information(X, y, prototypes=known)
+            kept.append(f"{source} {np.clip(loss.retained, 0, 1).mean():.2f}")
+        print(f"## {dataset}: retained, {', '.join(sorted(kept))}\n")
         if "alignment" in parts:
             alignment(X, y, data.prototypes, ["kernel_ridge", "ridge"])
             print()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,9 @@ Array = np.ndarray[Any, Any]
 
 @dataclass
 class Data:
-    """One data set; `openings` counts how often its test part was handed out."""
+    """One data set."""
 
     dataset: Dataset
-    openings: int = field(default=0, init=False)
 
     @property
     def name(self) -> str:
@@ -32,10 +31,9 @@ class Data:
         return self.dataset.prototypes
 
     def take(self, part: str) -> tuple[Array, Array]:
-        """Return vectors and names of "trainval", "test_seen" or "test_unseen"; the test parts count as opened."""
+        """Return vectors and names of "trainval", "test_seen" or "test_unseen"."""
         if part == "trainval":
             return self.dataset.learnable()
-        self.openings += 1
         test = self.dataset.open_test("benchmarks")
         return (test.X_seen, test.y_seen) if part == "test_seen" else (test.X_unseen, test.y_unseen)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.io import loadmat
 
 from unseen import Prototypes
+from unseen.datasets import read_dataset
 from unseen.diagnosis.domain_shift import (
     classifier_two_sample_test,
     maximum_mean_discrepancy,
@@ -345,11 +345,10 @@ def test_projection_error_finding_errors(options: dict[str, Any], words: str) ->
 
 
 def test_new_birds_are_no_shift_and_another_sensor_is(data: Path) -> None:
-    folder = data / "zsl" / "CUB100"
-    raw, splits = loadmat(folder / "res101.mat"), loadmat(folder / "att_splits.mat")
-    X, y = raw["features"].T.astype(np.float64), raw["labels"].ravel()
+    birds = read_dataset(data / "zsl" / "CUB100")
+    X, y = birds.learnable()
     # The published training and validation classes, which are disjoint; a part of them for speed.
-    train, held = splits["train_loc"].ravel()[::6] - 1, splits["val_loc"].ravel()[::6] - 1
+    train, held = (part[::6] for part in birds.published_fold or ())
     options: dict[str, Any] = {"y_train": y[train], "max_samples": 200, "n_permutations": 200}
     sensor = X[held] * np.exp(0.5 * RNG.normal(size=X.shape[1]))
     new = measure_domain_shift(X[train], X[held], **options)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from scipy.io import loadmat
 
 from unseen import Prototypes
+from unseen.datasets import read_dataset
 from unseen.diagnosis.semantic_loss import (
     effective_rank,
     measure_semantic_loss,
@@ -206,14 +206,11 @@ def test_near_duplicates_takes_any_names_and_refuses_the_rest() -> None:
 
 
 def test_sentences_lose_less_than_attributes_on_birds(data: Path) -> None:
-    folder = data / "zsl" / "CUB100"
-    raw, splits = loadmat(folder / "res101.mat"), loadmat(folder / "att_splits.mat")
-    rows = splits["trainval_loc"].ravel()[::8] - 1
-    X, y = raw["features"].T[rows].astype(np.float64), raw["labels"].ravel()[rows].astype(str)
     kept = {}
     for file in ("att_splits.mat", "sent_splits.mat"):
-        vectors = loadmat(folder / file)["att"].T
-        p = Prototypes([str(i + 1) for i in range(len(vectors))], vectors).subset(np.unique(y).tolist())
-        kept[file] = measure_semantic_loss(X, y, prototypes=p).figures["retained"]
+        birds = read_dataset(data / "zsl" / "CUB100", prototypes=file)
+        X, y = birds.learnable()
+        loss = measure_semantic_loss(X[::8], y[::8], prototypes=birds.seen_prototypes)
+        kept[file] = loss.figures["retained"]
     assert kept["att_splits.mat"] < kept["sent_splits.mat"]
     assert 0.1 < kept["att_splits.mat"] < 0.5

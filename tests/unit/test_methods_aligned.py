@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from scipy.io import loadmat
 
 from unseen import Prototypes
+from unseen.datasets import read_dataset
 from unseen.errors import InputError
 from unseen.methods.meta.aligned import Aligned
 from unseen.methods.meta.balanced_assignment import BalancedAssignment
@@ -175,12 +175,10 @@ def test_parameters(params: dict[str, Any], words: str) -> None:
 
 
 def test_birds_seen_by_another_sensor(data: Path) -> None:
-    folder = data / "zsl" / "CUB100"
-    raw, splits = loadmat(folder / "res101.mat"), loadmat(folder / "att_splits.mat")
-    X, y = raw["features"].T.astype(np.float64), raw["labels"].ravel().astype(str)
-    p = Prototypes([str(i + 1) for i in range(splits["att"].shape[1])], splits["att"].T)
+    birds = read_dataset(data / "zsl" / "CUB100")
+    (X, y), p = birds.learnable(), birds.seen_prototypes
     # The published training and validation classes, which are disjoint; a part of them for speed.
-    train, held = splits["train_loc"].ravel()[::4] - 1, splits["val_loc"].ravel()[::4] - 1
+    train, held = (part[::4] for part in birds.published_fold or ())
     new = p.subset(np.unique(y[held]).tolist())
     rng = np.random.default_rng(0)
     sensor = X[held] * np.exp(0.5 * rng.normal(size=X.shape[1])) + X[train].std(axis=0) * rng.normal(size=X.shape[1])

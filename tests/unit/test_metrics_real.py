@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from scipy.io import loadmat
 
-import unseen
+from unseen.datasets import read_dataset
 from unseen.methods.projection.ridge import Ridge
 from unseen.methods.simulation import simulate
 from unseen.metrics import (
@@ -30,12 +29,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def birds(data: Path) -> Competition:
     """Return a competition between training classes of CUB100: a third of them play the unseen ones."""
-    folder = data / "zsl" / "CUB100"
-    features, splits = loadmat(folder / "res101.mat"), loadmat(folder / "att_splits.mat")
-    rows = splits["trainval_loc"].ravel() - 1
-    X, y = features["features"].T[rows].astype(np.float32), (features["labels"].ravel() - 1)[rows].astype(str)
-    prototypes = unseen.Prototypes([str(i) for i in range(splits["att"].shape[1])], splits["att"].T)
-    return simulate(Ridge(), X, y, prototypes=prototypes, max_per_class=10)[0]
+    dataset = read_dataset(data / "zsl" / "CUB100")
+    X, y = dataset.learnable()
+    return simulate(Ridge(), X, y, prototypes=dataset.seen_prototypes, max_per_class=10)[0]
 
 
 def test_area_agrees_with_a_sweep_over_midpoints(birds: Competition) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from unseen import Prototypes
+from unseen.datasets import read_dataset
 from unseen.decision.csls import CSLS
 from unseen.decision.gate import EVIDENCE, SeenUnseenGate
 from unseen.decision.globally_corrected import GloballyCorrected
@@ -173,9 +174,8 @@ def test_prior_is_half_on_the_competitions() -> None:
         mended = remedy.apply(one.scores, seen=one.seen)
         mass = np.exp(mended) / np.exp(mended).sum(axis=1, keepdims=True)
         on_seen = mass[:, one.seen].sum(axis=1)
-        shares.append([on_seen[one.y == c].mean() for c in range(10)])
-        kinds = [np.mean(np.array(shares[-1])[one.seen == kind]) for kind in (True, False)]
-        shares[-1] = kinds
+        of_class = np.array([on_seen[one.y == c].mean() for c in range(10)])
+        shares.append([of_class[one.seen == kind].mean() for kind in (True, False)])
     assert np.mean(shares) == pytest.approx(0.5, abs=1e-4)
 
 
@@ -387,14 +387,9 @@ def test_bad_simulations(change: dict[str, Any], says: str) -> None:
 
 
 def test_real_birds(data: Path) -> None:
-    from scipy.io import loadmat
-
-    folder = data / "zsl" / "CUB100"
-    features, splits = loadmat(folder / "res101.mat"), loadmat(folder / "att_splits.mat")
-    train = splits["trainval_loc"].ravel() - 1
-    labels = (features["labels"].ravel() - 1)[train].astype(str)
-    X, p = features["features"].T[train, :400].astype(np.float32), splits["att"].T
-    prototypes = Prototypes([str(i) for i in range(len(p))], p)
+    birds = read_dataset(data / "zsl" / "CUB100")
+    (X, labels), prototypes = birds.learnable(), birds.seen_prototypes
+    X = X[:, :400]
     split = list(ClassWiseSplit(3).split(X, labels))
     first, second = simulate(Ridge(), X, labels, prototypes=prototypes, split=split[:2], max_per_class=20)
     before = seen_unseen_curve(second.y, second.scores, second.seen).at(0.0)[2]

@@ -49,11 +49,11 @@ def nearest_prototypes(prototypes: Prototypes, *, n: int = 5) -> list[PrototypeP
     >>> [(pair.first, pair.second) for pair in nearest_prototypes(p, n=1)]
     [('cat', 'lynx')]
     """
+    from unseen.methods.linalg import directions_from
+
     check_number("nearest_prototypes", "n", n, low=1, integer=True)
     raw = prototypes.vectors.astype(np.float64)
-    vectors = raw - raw.mean(axis=0)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12)
+    vectors = directions_from(raw.mean(axis=0), raw)
     pairs: dict[tuple[int, int], float] = {}
     for start in range(0, len(vectors), 1024):
         cosine = vectors[start : start + 1024] @ vectors.T

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from unseen.errors import DatasetError
 
-__all__ = ["read_mat5"]
+__all__ = ["read_mat5", "wrong_kind"]
 
 #: As much of a variable as its header takes: flags, dimensions, name.
 _HEAD = 4096
@@ -142,17 +142,18 @@ def _header(data: bytes, order: str, position: int = 0) -> _Header:
     return _Header(name, word & 0xFF, bool(word >> 8 & _COMPLEX), shape, position)
 
 
-def _wrong_kind(path: Path, name: str, expected: str, found: str) -> DatasetError:
+def wrong_kind(path: Path, name: str, expected: str, found: str) -> DatasetError:
+    """Return what to raise where a variable holds something else than it should."""
     return problem(path, name, expected, verbatim(found), "Check which file it is")
 
 
 def _check(path: Path, about: _Header, size: int, *, as_text: bool) -> None:
     found = f"a MATLAB {_CLASSES.get(about.kind, 'something')}"
     if as_text and about.kind not in (_CELL, _CHAR):
-        raise _wrong_kind(path, about.name, "a cell of texts", found)
+        raise wrong_kind(path, about.name, "a cell of texts", found)
     if not as_text and (about.kind not in _NUMBERS or about.complex or len(about.shape) != 2):
         odd = f"{'complex ' if about.complex else ''}shape {about.shape}"
-        raise _wrong_kind(path, about.name, "a matrix of real numbers", odd if about.kind in _NUMBERS else found)
+        raise wrong_kind(path, about.name, "a matrix of real numbers", odd if about.kind in _NUMBERS else found)
     check_size(path, about.name, _bytes(about), size)
 
 
@@ -203,7 +204,7 @@ def _text(path: Path, data: bytes, order: str, position: int, name: str, number:
         return ""
     if inner.kind != _CHAR or inner.shape[0] != 1:
         found = f"a {_CLASSES.get(inner.kind, 'something')} of shape {inner.shape} in cell {number}"
-        raise _wrong_kind(path, name, "a cell of texts", found)
+        raise wrong_kind(path, name, "a cell of texts", found)
     return _letters(data, order, inner)
 
 

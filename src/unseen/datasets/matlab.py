@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from unseen.datasets.mat5 import read_mat5
+from unseen.datasets.mat5 import read_mat5, wrong_kind
 from unseen.datasets.problems import Array, check_size, open_file, problem
 from unseen.errors import DatasetError
 from unseen.validation import import_extra, verbatim
@@ -64,10 +64,6 @@ def read_mat(
             raise problem(path, "the file", "a MATLAB file that can be read", found, _DAMAGED) from None
 
 
-def _wrong_kind(path: Path, name: str, expected: str, found: str) -> DatasetError:
-    return problem(path, name, expected, verbatim(found), "Check which file it is")
-
-
 def _read_73(
     path: Path, stream: BinaryIO, size: int, numbers: Collection[str], texts: Collection[str]
 ) -> tuple[dict[str, Array], dict[str, tuple[str, ...]]]:
@@ -80,12 +76,12 @@ def _read_73(
                 continue
             # A soft or external link may lead to any other file.
             if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-                raise _wrong_kind(path, name, "stored in the file itself", "a link")
+                raise wrong_kind(path, name, "stored in the file itself", "a link")
             if name in numbers:
                 data = _stored(h5py, path, name, file[name], size)
                 if data.dtype.kind not in "iufb" or data.ndim != 2:
                     found_kind = f"an array of shape {data.shape} and dtype {data.dtype}"
-                    raise _wrong_kind(path, name, "a matrix of real numbers", found_kind)
+                    raise wrong_kind(path, name, "a matrix of real numbers", found_kind)
                 found[name] = data[()].T  # HDF5 lists columns first
             else:
                 listed[name] = _texts_73(h5py, path, name, file, size)
@@ -95,11 +91,11 @@ def _read_73(
 def _stored(h5py: Any, path: Path, name: str, data: Any, size: int) -> Any:
     """Return a data set after looking at what it declares."""
     if not isinstance(data, h5py.Dataset):
-        raise _wrong_kind(path, name, "a matrix", f"an HDF5 {type(data).__name__.lower()}")
+        raise wrong_kind(path, name, "a matrix", f"an HDF5 {type(data).__name__.lower()}")
     if data.external is not None or data.is_virtual:
-        raise _wrong_kind(path, name, "stored in the file itself", "data in other files")
+        raise wrong_kind(path, name, "stored in the file itself", "data in other files")
     if data.shape is None:
-        raise _wrong_kind(path, name, "a matrix", "nothing")
+        raise wrong_kind(path, name, "a matrix", "nothing")
     stored = min(data.id.get_storage_size(), size)
     check_size(path, name, math.prod(data.shape) * data.dtype.itemsize, stored)
     return data
@@ -108,14 +104,14 @@ def _stored(h5py: Any, path: Path, name: str, data: Any, size: int) -> Any:
 def _texts_73(h5py: Any, path: Path, name: str, file: Any, size: int) -> tuple[str, ...]:
     cells = _stored(h5py, path, name, file[name], size)
     if h5py.check_ref_dtype(cells.dtype) is not h5py.Reference:
-        raise _wrong_kind(path, name, "a cell of texts", f"an array of dtype {cells.dtype}")
+        raise wrong_kind(path, name, "a cell of texts", f"an array of dtype {cells.dtype}")
     texts = []
     for i, reference in enumerate(cells[()].T.ravel(), 1):
         if not reference:
-            raise _wrong_kind(path, name, "a cell of texts", f"nothing in cell {i}")
+            raise wrong_kind(path, name, "a cell of texts", f"nothing in cell {i}")
         letters = _stored(h5py, path, name, file[reference], size)
         if letters.dtype.kind != "u" or letters.size > 1 << 16:
-            raise _wrong_kind(path, name, "a cell of texts", f"something else in cell {i}")
+            raise wrong_kind(path, name, "a cell of texts", f"something else in cell {i}")
         empty = bool(letters.attrs.get("MATLAB_empty", 0))
         codes = letters[()].T.ravel().astype("<u2")
         texts.append("" if empty else codes.tobytes().decode("utf-16-le"))

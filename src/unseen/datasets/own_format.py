@@ -27,7 +27,7 @@ from unseen.datasets.attributes import read_rows
 from unseen.datasets.dataset import Dataset
 from unseen.datasets.problems import Array, frozen, open_file, problem
 from unseen.datasets.readers import DatasetReader, check_folder, other_prototypes
-from unseen.datasets.split import Split
+from unseen.datasets.split import PARTS, Split
 from unseen.errors import InputError
 from unseen.inputs.files import os_reason
 from unseen.prototypes import Prototypes
@@ -40,7 +40,7 @@ __all__ = ["CARD", "OwnReader", "read_features_tensor", "write_dataset", "writte
 
 CARD = "dataset.json"
 _FORMAT, _VERSION = "unseen-dataset", 1
-_PARTS = ("trainval", "train", "val", "test_seen", "test_unseen", "")
+_PARTS = (*PARTS, "")
 _MAX_CARD = 1 << 20
 
 
@@ -255,7 +255,7 @@ def _read_samples(path: Path, names: Sequence[str], n: int) -> tuple[list[str], 
 
 def _parts(dataset: Dataset) -> list[str]:
     parts = np.full(dataset.n_samples, "", dtype="U11")
-    for name in ("trainval", "train", "val", "test_seen", "test_unseen"):
+    for name in PARTS:  # the fold after trainval, which it lies in
         rows = getattr(dataset.split, name)
         if rows is not None:
             parts[rows] = name

@@ -15,7 +15,7 @@ from unseen.validation import verbatim
 if TYPE_CHECKING:
     from unseen.datasets.dataset import Dataset
 
-__all__ = ["DatasetReader", "other_prototypes", "read_dataset"]
+__all__ = ["DatasetReader", "check_folder", "other_prototypes", "read_dataset"]
 
 
 class DatasetReader(ABC):

@@ -231,17 +231,17 @@ def distant_classes(
     >>> distant_classes([0, 1, 2, 3, 4], p, n_unseen=1), distant_classes([0, 1, 2, 3, 4], p, hard=False, n_unseen=1)
     (['carp'], ['cat'])
     """
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    from unseen.methods.linalg import directions_from
+
     owner = "distant_classes"
     present = np.unique(_labels(owner, y, prototypes.n_classes))
     n = _count(owner, len(present), n_unseen, share)
     vectors = prototypes.vectors[present].astype(np.float64)
-    vectors -= vectors.mean(axis=0)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-12)
-    square = (vectors**2).sum(axis=1)
-    distance = np.maximum(square[:, None] + square[None, :] - 2 * vectors @ vectors.T, 0)
+    directions = directions_from(vectors.mean(axis=0), vectors)
     # Rounding must not decide between classes that are alike.
-    distance = np.round(distance, 9)
+    distance = np.round(euclidean_distances(directions, squared=True), 9)
     np.fill_diagonal(distance, np.inf)
     sign = -1.0 if hard else 1.0
     unseen = np.zeros(len(present), np.bool_)

@@ -46,14 +46,15 @@ def write_xlsa(dataset: Dataset, folder: str | Path, *, normalize: bool = False)
     """
     from scipy.io import savemat
 
+    from unseen.methods.linalg import unit_rows
+
     if dataset._features.nbytes > _MOST:
         found = verbatim(f"{dataset._features.nbytes / 2**30:.1f} GiB")
         raise problem(dataset.name, "features", "at most 4 GiB for a MATLAB 5 file", found, "Write fewer samples")
     names = dataset.prototypes.names
     att = original = dataset.prototypes.vectors.T
     if normalize:
-        lengths = np.linalg.norm(original.astype(np.float64), axis=0)
-        att = (original / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+        att = unit_rows(dataset.prototypes.vectors.astype(np.float64)).T.astype(np.float32)
     splits: dict[str, Any] = {"att": att, "original_att": original, "allclasses_names": _cells(names)}
     for part in PARTS:
         rows = getattr(dataset.split, part)

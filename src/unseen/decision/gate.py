@@ -155,7 +155,7 @@ class SeenUnseenGate(Remedy):
             self.weight_ = 1.0
         else:
             means = [np.mean(_left_out(contests, evidence, w, _Contest.harmonic_mean)) for w in weights]
-            self.weight_ = weights[int(np.argmax(means))] * _ratio(contests, evidence)
+            self.weight_ = weights[int(np.argmax(means))] * _scale(list(zip(contests, evidence, strict=True)))
         best = [one.best(e, self.weight_, hard=bool(self.hard)) for one, e in zip(contests, evidence, strict=True)]
         self.gamma_ = float(np.mean(best))
 
@@ -234,10 +234,6 @@ def _scale(pairs: Sequence[tuple[_Contest, Array]]) -> float:
     evidence = float(np.mean([e.std() for _, e in pairs]))
     size = float(np.mean([np.abs(e).max() for _, e in pairs]))
     return float(np.mean([one.margin.std() for one, _ in pairs])) / evidence if evidence > 1e-9 * size else 0.0
-
-
-def _ratio(contests: Sequence[_Contest], evidence: Sequence[Array]) -> float:
-    return _scale(list(zip(contests, evidence, strict=True)))
 
 
 def _left_out(

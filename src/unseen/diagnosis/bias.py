@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseen.diagnosis.finding import Finding
-from unseen.errors import InputError
+from unseen.diagnosis.finding import Finding, check_names
 from unseen.metrics.checks import check_scores
 from unseen.metrics.gzsl import seen_unseen_curve
-from unseen.validation import check_number, message, verbatim
+from unseen.validation import check_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from unseen.diagnosis.finding import Severity
     from unseen.metrics.gzsl import SeenUnseenCurve
 
-__all__ = ["check_names", "measure_bias"]
+__all__ = ["measure_bias"]
 
 Array = np.ndarray[Any, Any]
 
@@ -105,16 +104,6 @@ def measure_bias(
         rows,
         draw=lambda axes: _draw(axes, curve, given),
     )
-
-
-def check_names(owner: str, names: Any, n_classes: int) -> list[str]:
-    """Return names as a list of str, one per class, or say what is wrong with them."""
-    found = list(names) if not isinstance(names, str) and hasattr(names, "__iter__") else []
-    if len(found) != n_classes or not all(isinstance(name, str) for name in found):
-        expected = f"{n_classes} strings, one per column of scores"
-        shown = verbatim(f"{len(found)} entries") if found else names
-        raise InputError(message(owner, "names", expected, shown, "Pass the classes' names in the columns' order"))
-    return [str(name) for name in found]
 
 
 def _taken(columns: Array, S: Array, mask: Array) -> Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseen.decision.stacking import CalibratedStacking
 from unseen.diagnosis.bias import measure_bias
 from unseen.diagnosis.domain_shift import measure_domain_shift
 from unseen.diagnosis.effects import Effect, compare, mended
@@ -21,7 +22,6 @@ from unseen.methods.meta.prepared import Prepared
 from unseen.methods.meta.self_training import SelfTraining
 from unseen.methods.selection import ClassWiseSplit
 from unseen.methods.simulation import simulate
-from unseen.metrics import seen_unseen_curve
 from unseen.registry import REMEDIES
 from unseen.validation import message, verbatim
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from unseen.diagnosis.finding import Finding
 
 __all__ = ["Diagnosis", "diagnose"]
+
+Array = np.ndarray[Any, Any]
 
 # Which figure a remedy of a failure is judged by.
 _FIGURE = {"bias": "H", "hubness": "T1", "domain_shift": "T1", "semantic_loss": "T1"}
@@ -168,7 +170,7 @@ def _of_scores(contests: Sequence[Competition]) -> list[Finding]:
     contest, *others = contests
     alone, y = contest.held_out()
     names = [name for name, known in zip(contest.names, contest.seen, strict=True) if not known]
-    penalty = float(np.mean([seen_unseen_curve(one.y, one.scores, one.seen).best()[0] for one in others]))
+    penalty = CalibratedStacking().fit(others).gamma_
     bias = measure_bias(contest.y, contest.scores, contest.seen, contest.names, penalty=penalty)
     return [bias, measure_hubness(alone, names, y)]
 
@@ -189,7 +191,7 @@ def _of_test(dataset: Dataset, base: Method, contests: Sequence[Competition]) ->
     X, y = dataset.learnable()
     model: Method = clone(base).fit(X, y, prototypes=dataset.seen_prototypes)
     part = dataset.open_test("diagnose")
-    penalty = float(np.mean([seen_unseen_curve(one.y, one.scores, one.seen).best()[0] for one in contests]))
+    penalty = CalibratedStacking().fit(contests).gamma_
     prototypes = dataset.prototypes
     unseen = prototypes.subset([name for name in prototypes.names if name in set(part.y_unseen.tolist())])
     alone = model.class_scores(part.X_unseen, prototypes=unseen)
@@ -222,6 +224,3 @@ def _with_advice(finding: Finding, effects: Sequence[Effect]) -> Finding:
             f"'{best.remedy}' changes it by {best.gain.estimate:+.2f} ({best.gain.low:+.2f} to {best.gain.high:+.2f})."
         )
     return replace(finding, verdict=f"{finding.verdict} {advice}")
-
-
-Array = np.ndarray[Any, Any]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from unseen.errors import InputError
+from unseen.validation import message, verbatim
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.axes import Axes
 
-__all__ = ["Finding", "Severity"]
+__all__ = ["Finding", "Severity", "check_names"]
 
 Severity = Literal["none", "mild", "strong"]
 
@@ -55,3 +58,13 @@ class Finding:
             "figures": dict(self.figures),
             "rows": [dict(row) for row in self.rows],
         }
+
+
+def check_names(owner: str, names: Any, n_classes: int) -> list[str]:
+    """Return names as a list of str, one per class, or say what is wrong with them."""
+    found = list(names) if not isinstance(names, str) and hasattr(names, "__iter__") else []
+    if len(found) != n_classes or not all(isinstance(name, str) for name in found):
+        expected = f"{n_classes} strings, one per column of scores"
+        shown = verbatim(f"{len(found)} entries") if found else names
+        raise InputError(message(owner, "names", expected, shown, "Pass the classes' names in the columns' order"))
+    return [str(name) for name in found]

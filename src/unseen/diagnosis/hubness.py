@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseen.diagnosis.bias import check_names
-from unseen.diagnosis.finding import Finding
+from unseen.diagnosis.finding import Finding, check_names
 from unseen.metrics.checks import check_scores
 from unseen.metrics.hubness import hubs
 from unseen.metrics.ranks import ranks_of

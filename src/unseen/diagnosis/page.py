@@ -62,11 +62,7 @@ def _section(finding: Finding, effects: list[Effect]) -> Section:
                 one.before,
                 one.after,
                 f"{one.gain.estimate:+.3f} ({one.gain.low:+.3f} to {one.gain.high:+.3f})",
-                *(
-                    [one.others["skewness_before"], one.others["skewness_after"]]
-                    if finding.failure == "hubness"
-                    else []
-                ),
+                *(one.others[name] for name in skews),
             ]
             for one in sorted(effects, key=lambda one: -one.gain.estimate)
         ]

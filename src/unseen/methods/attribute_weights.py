@@ -137,11 +137,12 @@ class AttributeWeights(BaseEstimator):  # type: ignore[misc]
     fewer than four seen classes, or less than two groups' worth, all weights are 1. Costs `n_splits` ridge
     regressions. A method that standardises prototypes undoes the weights.
 
-    A small help, for methods that compare in the space of the attributes. Per-class accuracy on held-out training
-    classes without and with, and 95 % intervals of the difference over classes (``benchmarks/shift_and_loss.py``):
-    `Ridge` .514 and .531 (-.001 to +.036) on CUB100, .196 and .218 (-.003 to +.049) on AWA1; `KernelRidge` .673 and
-    .682 (.000 to +.022), .312 and .309 (-.010 to +.005); `ESZSL` .651 and .645 (-.018 to +.007), .311 and .308
-    (-.015 to +.009). With sentence embeddings they change nothing.
+    A small help at most, for methods that compare in the space of the attributes. Per-class accuracy on held-out
+    training classes without and with, and 95 % intervals of the difference over classes
+    (``benchmarks/shift_and_loss.py``):
+    `Ridge` .514 and .531 (-.001 to +.036) on CUB100, .196 and .218 (-.002 to +.046) on AWA1; `KernelRidge` .673 and
+    .682 (.000 to +.022), .299 and .302 (-.005 to +.009); `ESZSL` .651 and .645 (-.018 to +.007), .301 and .308
+    (-.007 to +.022). With sentence embeddings they change nothing.
 
     References
     ----------

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
-    "check_scores",
     "confusion_matrix",
     "per_class_rates",
     "per_class_top_k",

@@ -76,7 +76,7 @@ class ESZSL(Method):
     serves any scale. A class about which the map knows little gets a short classifier that never wins, and
     prototypes share a large common part that tells no classes apart; hence `normalize` and `center`. Without them and
     `balanced` this is the paper's method; on held-out training classes the three took the accuracy (mean over
-    classes) from 0.61 to 0.65 on CUB100 and from 0.29 to 0.31 on AWA1 (``benchmarks/departures.py``).
+    classes) from 0.61 to 0.65 on CUB100 and from 0.29 to 0.30 on AWA1 (``benchmarks/departures.py``).
 
     References
     ----------

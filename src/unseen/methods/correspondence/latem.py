@@ -72,7 +72,7 @@ class LatEm(_Bilinear):
     wrong class per step; here all that violate their margin push. K is a parameter: the authors' pruning of matrices
     that are seldom the best saves time when scoring and is left out. More matrices fit the seen classes better and the
     unseen ones not always: on held-out training classes of CUB100 and AWA1, one did better than two (0.63
-    and 0.27 in place of 0.59 and 0.26, ``benchmarks/departures.py``); so 1 is searched too.
+    and 0.26 in place of 0.59 and 0.25, ``benchmarks/departures.py``); so 1 is searched too.
 
     References
     ----------
