@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests import torchvision_shim
+
+# Before any test imports a library that imports torchvision.
+torchvision_shim.install()
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -21,6 +30,22 @@ def data() -> Path:
     if not folder:
         pytest.skip("UNSEEN_DATA is not set: it names the folder of real photos and benchmark data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return what makes the tiny models of :mod:`tests.tiny_models`, each once: ``tiny("clip")`` is its folder."""
+    from tests import tiny_models
+
+    made: dict[str, Path] = {}
+
+    def make(kind: str, **options: Any) -> Path:
+        key = "-".join([kind, *(f"{name}={options[name]}" for name in sorted(options))])
+        if key not in made:
+            made[key] = getattr(tiny_models, f"tiny_{kind}")(tmp_path_factory.mktemp("tiny") / kind, **options)
+        return made[key]
+
+    return make
 
 
 @pytest.fixture(scope="session")

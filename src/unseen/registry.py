@@ -17,7 +17,7 @@ from unseen.validation import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["DATASETS", "ENCODERS", "METHODS", "REMEDIES", "Registry"]
+__all__ = ["DATASETS", "ENCODERS", "EXPORTS", "METHODS", "REMEDIES", "Registry"]
 
 
 class Registry:
@@ -105,6 +105,7 @@ METHODS = Registry(
         "gfzsl": "unseen.methods.synthesis.gfzsl:GFZSL",
         "iap": "unseen.methods.combination.iap:IAP",
         "kernel_ridge": "unseen.methods.projection.kernel_ridge:KernelRidge",
+        "label_propagation": "unseen.methods.meta.label_propagation:LabelPropagation",
         "latem": "unseen.methods.correspondence.latem:LatEm",
         "prepared": "unseen.methods.meta.prepared:Prepared",
         "remedied": "unseen.methods.meta.remedied:Remedied",
@@ -115,6 +116,9 @@ METHODS = Registry(
         "sje": "unseen.methods.correspondence.sje:SJE",
         "sse": "unseen.methods.projection.sse:SSE",
         "sync": "unseen.methods.relationship.sync:SynC",
+        "text_probe": "unseen.methods.correspondence.text_probe:TextProbe",
+        "tip_adapter": "unseen.methods.borrowing.tip_adapter:TipAdapter",
+        "transclip": "unseen.methods.meta.transclip:TransCLIP",
         "transferred_samples": "unseen.methods.borrowing.transferred_samples:TransferredSamples",
     },
     group="unseen.methods",
@@ -122,8 +126,27 @@ METHODS = Registry(
 
 ENCODERS = Registry(
     "encoder",
-    table={"default": "unseen.encoders.default:DefaultEncoder"},
+    table={
+        "default": "unseen.encoders.default:DefaultEncoder",
+        "hf": "unseen.encoders.transformers:TransformersEncoder",
+        "onnx": "unseen.encoders.onnx:OnnxEncoder",
+        "open_clip": "unseen.encoders.open_clip:OpenClipEncoder",
+        "sentence-transformers": "unseen.encoders.sentence_transformers:SentenceTransformersEncoder",
+    },
     group="unseen.encoders",
+)
+
+EXPORTS = Registry(
+    "export format",
+    table={
+        "coco": "unseen.exports.coco:CocoExport",
+        "csv": "unseen.exports.csv_table:CsvExport",
+        "fiftyone": "unseen.exports.fiftyone:FiftyOneExport",
+        "folders": "unseen.exports.folders:FoldersExport",
+        "label-studio": "unseen.exports.label_studio:LabelStudioExport",
+        "yolo": "unseen.exports.yolo:YoloExport",
+    },
+    group="unseen.exports",
 )
 
 DATASETS = Registry(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from unseen.encoders.base import Encoder
+from unseen.encoders.base import Encoder, Similarity
 from unseen.errors import InputError, ItemError
 
 if TYPE_CHECKING:
@@ -100,6 +100,33 @@ declares(
     shared_space=True,
     modalities=frozenset({"text"}),
 )
+declares(
+    "templates_have_a_place_for_names",
+    "templates is 'a photo of a {name}', not a tuple",
+    templates="a photo of a {name}",
+)
+declares(
+    "templates_have_a_place_for_names", r"templates is \('a photo of it',\), not a tuple", templates=("a photo of it",)
+)
+declares("templates_have_a_place_for_names", r"templates is \(\), not a tuple", templates=())
+declares(
+    "similarity_fits_unit_vectors",
+    "similarity is declared without a shared space",
+    similarity=Similarity("softmax", 100.0),
+)
+ONE_SPACE: dict[str, Any] = {"shared_space": True, "text_dim": 12}
+declares(
+    "similarity_fits_unit_vectors",
+    r"similarity.activation is 'relu', not 'softmax' or 'sigmoid'",
+    similarity=Similarity("relu", 100.0),  # type: ignore[arg-type]
+    **ONE_SPACE,
+)
+declares(
+    "similarity_fits_unit_vectors",
+    "similarity has scale -1.0 and bias 0.0",
+    similarity=Similarity("sigmoid", -1.0),
+    **ONE_SPACE,
+)
 declares("image_vectors_are_as_declared", r"image vectors: shape \(7, 12\), not \(7, 13\)", image_dim=13)
 declares("no_images_give_no_rows", r"vectors of no images: shape \(0, 12\), not \(0, 13\)", image_dim=13)
 
@@ -122,6 +149,17 @@ class ChangingFingerprint(Sound):
     def _encode_texts(self, texts: Sequence[str]) -> Array:
         self.seen += len(texts)
         return super()._encode_texts(texts)
+
+
+@caught_by("similarity_fits_unit_vectors", r"similarity is declared, and vectors have lengths \[")
+class LongVectors(Sound):
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared_space, self.text_dim = True, 12
+        self.similarity = Similarity("softmax", 100.0)
+
+    def _encode_texts(self, texts: Sequence[str]) -> Array:
+        return super()._encode_texts(texts)[:, :12]
 
 
 class _OneKind(Sound):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests import torchvision_shim
 
 from unseen import Recognizer
 from unseen.encoders.default import default_folder
@@ -55,5 +56,6 @@ def test_a_fresh_build_gives_the_shipped_files(data: Path, root: Path) -> None:
     if missing or not WORDNET.is_dir():
         pytest.skip(f"the build extra is not installed: {', '.join(missing) or WORDNET}")
     command = [sys.executable, str(root / "tools/build_default_model.py"), "--check", "--data", str(data)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = torchvision_shim.environment()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr

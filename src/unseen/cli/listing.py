@@ -19,18 +19,18 @@ def models(as_json: _Json = False) -> None:
 
     rows = []
     for name in ENCODERS:
-        encoder = ENCODERS.get(name)()
+        encoder = ENCODERS.get(name)
+        takes, extra = getattr(encoder, "takes", None), getattr(encoder, "extra", None)
         rows.append(
             {
-                "name": name,
-                "modalities": sorted(encoder.modalities),
-                "image_dim": encoder.image_dim,
-                "text_dim": encoder.text_dim,
-                "shared_space": encoder.shared_space,
-                "summary": _summary(type(encoder)),
+                "name": f"{name}:{takes}" if takes else name,
+                "modalities": sorted(getattr(encoder, "modalities", {"image", "text"})),
+                "extra": extra,
+                "install": f"pip install 'unseen[{extra}]'" if extra else None,
+                "summary": _summary(encoder),
             }
         )
-    _print(rows, as_json)
+    _print(rows, as_json, ("name", "extra", "summary"))
 
 
 def methods(as_json: _Json = False) -> None:
@@ -57,6 +57,10 @@ def _summary(cls: type[Any]) -> str:
     return (cls.__doc__ or "").strip().partition("\n")[0]
 
 
+def _cell(value: Any) -> str:
+    return "" if value is None else ", ".join(value) if isinstance(value, list) else str(value)
+
+
 def _print(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...] = ()) -> None:
     """Print all of the rows as JSON, or some columns as a table that fits a terminal."""
     if as_json:
@@ -71,5 +75,5 @@ def _print(rows: list[dict[str, Any]], as_json: bool, columns: tuple[str, ...] =
         table.add_column(column, no_wrap=column == "name")  # the name is what people type: never cut it
     for row in rows:
         values = (row[column] for column in shown)
-        table.add_row(*(", ".join(value) if isinstance(value, list) else str(value) for value in values))
+        table.add_row(*(_cell(value) for value in values))
     Console().print(table)

@@ -20,7 +20,7 @@ from unseen.inputs.sources import iter_images
 from unseen.validation import message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -88,8 +88,12 @@ class Encoder(ABC):
         Hexadecimal digest that changes whenever a vector could; keys the cache.
     """
 
+    #: What follows the scheme and a colon in its name, such as "<id or folder>"; None where the scheme is all.
+    takes: ClassVar[str | None] = None
+    #: The extra of the package that brings the libraries it needs; None where there is nothing to install.
+    extra: ClassVar[str | None] = None
     #: Images per call of `_encode_pixels`: small, because several threads run at once (see `pipeline`).
-    batch_size: ClassVar[int] = 8
+    batch_size: int = 8
     #: Texts per call of `_encode_texts`.
     text_batch_size: ClassVar[int] = 32
 
@@ -125,18 +129,26 @@ class Encoder(ABC):
 
     # -- what everybody calls ----------------------------------------------------------------------------
 
-    def stream_images(self, items: Iterable[Item]) -> Iterator[Batch]:
+    def stream_images(
+        self,
+        items: Iterable[Item],
+        *,
+        prepare: Callable[[Any], npt.NDArray[np.uint8]] | None = None,
+        cores: int | None = None,
+    ) -> Iterator[Batch]:
         """Encode items as they come, in order, with decoding and encoding on all cores.
 
         Memory holds a few batches whatever the number of items. An item that cannot be used carries its error.
+        `prepare` takes the place of `prepare_image` for callers who do more with an item's content; `cores` is for
+        processes that share a machine, None for all that this one may run on.
         """
         self._need("image")
         return encode_stream(
             items,
-            prepare=self.prepare_image,
+            prepare=prepare or self.prepare_image,
             encode=self._encode_pixels,
             batch_size=self.batch_size,
-            n_workers=available_cores(),
+            n_workers=cores or available_cores(),
         )
 
     def encode_images(self, images: Any) -> npt.NDArray[np.float32]:

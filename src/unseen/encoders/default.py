@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import ClassVar
 
 from unseen.encoders.onnx import OnnxEncoder
 
@@ -22,5 +23,9 @@ class DefaultEncoder(OnnxEncoder):
     all-MiniLM-L6-v2. See ``MODEL_CARD.md`` in ``unseen/models/default``.
     """
 
+    takes: ClassVar[str | None] = None
+    modalities = frozenset({"image", "text"})
+
     def __init__(self) -> None:
         super().__init__(default_folder() / "encoder")
+        self.spec = "default"

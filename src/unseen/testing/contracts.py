@@ -45,7 +45,7 @@ RELAXES = {
 MINIMUM_METHOD_CHECKS = 45
 
 #: No encoder is judged by fewer checks than this, whatever its modalities.
-MINIMUM_ENCODER_CHECKS = 16
+MINIMUM_ENCODER_CHECKS = 18
 
 _METHOD_CHECKS = {check.__name__: check for check in (*_interface.CHECKS, *_fit.CHECKS, *_scores.CHECKS)}
 _ENCODER_CHECKS = (*_encoder.DECLARATION_CHECKS, *_encoder.IMAGE_CHECKS, *_encoder.TEXT_CHECKS)

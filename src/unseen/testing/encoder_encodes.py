@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -110,6 +111,28 @@ def shared_space_has_one_dimension(encoder: Encoder) -> None:
         require(encoder.modalities == {"image", "text"}, "shared_space is declared without both modalities")
         dims = encoder.image_dim, encoder.text_dim
         require(dims[0] == dims[1], f"shared_space is declared, and dimensions are {dims[0]} and {dims[1]}")
+
+
+def templates_have_a_place_for_names(encoder: Encoder) -> None:
+    """`templates` is a tuple of strings, not empty, each with ``{name}``."""
+    templates = encoder.templates
+    good = isinstance(templates, tuple) and templates and all(isinstance(t, str) and "{name}" in t for t in templates)
+    require(good, f"templates is {templates!r}, not a tuple of strings with {{name}}")
+
+
+def similarity_fits_unit_vectors(encoder: Encoder) -> None:
+    """`similarity` is None, or there is a shared space, its scale is above 0 and vectors have length 1."""
+    similarity = encoder.similarity
+    if similarity is None:
+        return
+    require(encoder.shared_space, "similarity is declared without a shared space")
+    known = similarity.activation in ("softmax", "sigmoid")
+    require(known, f"similarity.activation is {similarity.activation!r}, not 'softmax' or 'sigmoid'")
+    good = math.isfinite(similarity.scale) and similarity.scale > 0 and math.isfinite(similarity.bias)
+    require(good, f"similarity has scale {similarity.scale!r} and bias {similarity.bias!r}")
+    vectors = np.concatenate([encoder.encode_images(sample_images()[:2]), encoder.encode_texts(TEXTS[:2])])
+    lengths = np.linalg.norm(vectors, axis=1)
+    require(np.allclose(lengths, 1, atol=1e-3), f"similarity is declared, and vectors have lengths {lengths.round(3)}")
 
 
 def fingerprint_is_stable(encoder: Encoder) -> None:
@@ -318,6 +341,8 @@ DECLARATION_CHECKS = (
     modalities_are_known,
     dimensions_fit_modalities,
     shared_space_has_one_dimension,
+    templates_have_a_place_for_names,
+    similarity_fits_unit_vectors,
     fingerprint_is_stable,
     other_modalities_are_refused,
 )
