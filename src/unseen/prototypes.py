@@ -114,7 +114,7 @@ class Prototypes:
             raw = name.encode()
             digest.update(len(raw).to_bytes(8, "little") + raw)
         digest.update(np.array(self.vectors.shape, dtype="<u8").tobytes())
-        digest.update(self.vectors.astype("<f4").tobytes())
+        digest.update(np.ascontiguousarray(self.vectors, dtype="<f4").data)  # no copy: there may be a million
         digest.update(b"none" if self.seen is None else self.seen.tobytes())
         return digest.hexdigest()
 

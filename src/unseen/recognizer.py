@@ -3,47 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from unseen.errors import InputError, ModelError, UnknownNameError
+from unseen.decision.background import check_background
+from unseen.errors import InputError, ModelError
+from unseen.heads import Head, own_head
+from unseen.recognizer_files import CARD, ENCODER_CARD, fitted_digest, holds, name_of, read, write_card
 from unseen.registry import ENCODERS
 from unseen.validation import message, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
-    from unseen.decision.calibration import Decision
     from unseen.encoders.base import Encoder
-    from unseen.methods.base import Method
+    from unseen.encoders.prompts import TextPrototypes
     from unseen.prototypes import Prototypes
     from unseen.results import Predictions
     from unseen.vocabulary import Vocabulary
 
-__all__ = ["Head", "Recognizer"]
-
-_CARD = "recognizer.json"
-_FORMAT, _VERSION = "unseen-recognizer", 1
-
-
-@dataclass(frozen=True)
-class Head:
-    """What answers for one kind of input.
-
-    Parameters
-    ----------
-    method : Method
-        Scores vectors of that kind against prototypes.
-    decision : Decision
-        Turns scores into probabilities.
-    """
-
-    method: Method
-    decision: Decision
+__all__ = ["Head", "Recognizer", "write_card"]
 
 
 class Recognizer:
@@ -55,6 +37,14 @@ class Recognizer:
         Turns images and texts into vectors.
     heads : mapping of str to Head
         For ``"image"`` and/or ``"text"``.
+    background : sequence of str or None, default None
+        What items may be of besides the classes, written like class names; see `classify`. None: a few general words
+        where a head takes its certainty from the model's own probabilities, else no background.
+
+    Raises
+    ------
+    InputError
+        When `background` is no sequence of texts.
 
     Examples
     --------
@@ -65,9 +55,10 @@ class Recognizer:
     ['weather']
     """
 
-    def __init__(self, encoder: Encoder, *, heads: Mapping[str, Head]) -> None:
+    def __init__(self, encoder: Encoder, *, heads: Mapping[str, Head], background: Sequence[str] | None = None) -> None:
         self.encoder = encoder
         self.heads = dict(heads)
+        self.background = None if background is None else check_background("Recognizer", background)
 
     def __repr__(self) -> str:
         heads = ", ".join(f"{kind}: {type(head.method).__name__}" for kind, head in self.heads.items())
@@ -82,7 +73,9 @@ class Recognizer:
         Parameters
         ----------
         model : str or path, default "default"
-            ``"default"`` for the one shipped with the package, or a folder that `save` wrote.
+            ``"default"`` for the one shipped with the package; ``"scheme:name"`` for an encoder, such as
+            ``"open_clip:ViT-B-32/laion2b_s34b_b79k"`` or ``"hf:google/siglip-base-patch16-224"`` (`unseen models`
+            lists the schemes); or a folder that `save` or `unseen export` wrote.
 
         Raises
         ------
@@ -90,36 +83,78 @@ class Recognizer:
             When there is no such model.
         ModelError
             When its folder is damaged or of another format.
+        MissingExtraError
+            When the library that reads such a model is not installed.
         """
-        from unseen.encoders.default import DefaultEncoder, default_folder
-        from unseen.encoders.onnx import OnnxEncoder
-
         if model == "default":
-            return cls(DefaultEncoder(), heads=_load_heads(default_folder(), _read_card(default_folder())))
+            from unseen.encoders.default import DefaultEncoder, default_folder
+
+            return cls(DefaultEncoder(), **read(default_folder()))
         folder = Path(model)
-        if not folder.is_dir():
-            near = nearest(str(model), ["default"])
-            raise InputError(
-                message(
-                    "Recognizer",
-                    "model",
-                    "'default' or a folder that Recognizer.save wrote",
-                    str(model),
-                    f"Did you mean {near[0]!r}" if near else "Check the path; `unseen models` lists what is there",
-                )
+        if holds(folder, CARD):
+            return cls(**read(folder, encoder=True))
+        if holds(folder, ENCODER_CARD):
+            from unseen.encoders.onnx import OnnxEncoder
+
+            return cls.from_encoder(OnnxEncoder(folder))
+        if isinstance(model, str) and (":" in model or model in ENCODERS):
+            from unseen.encoders.loading import load_encoder
+
+            return cls.from_encoder(load_encoder(model))
+        if holds(folder, "."):
+            raise ModelError(
+                f"Recognizer: {folder} must hold {CARD} or {ENCODER_CARD}; both are missing. Point at a folder that "
+                f"Recognizer.save or `unseen export` wrote, or say what it is, such as hf:{folder}."
             )
-        card = _read_card(folder)
-        name = card.get("encoder")
-        encoder = _registered_encoder(folder, name) if isinstance(name, str) else OnnxEncoder(folder / "encoder")
-        heads = _load_heads(folder, card)
-        for kind, head in heads.items():
-            _try_out(head, kind, encoder, folder / f"{kind}.safetensors")
-        return cls(encoder, heads=heads)
+        near = nearest(str(model), ENCODERS.names())
+        hub = f"A model of the Hugging Face hub is 'hf:{model}'" if str(model).count("/") == 1 else ""
+        raise InputError(
+            message(
+                "Recognizer",
+                "model",
+                "'default', scheme:name, or a folder that Recognizer.save wrote",
+                str(model),
+                f"Did you mean {near[0]!r}" if near else hub or "Check the path; `unseen models` lists what is there",
+            )
+        )
+
+    @classmethod
+    def from_encoder(cls, encoder: Encoder, *, background: Sequence[str] | None = None) -> Self:
+        r"""Make a recogniser of an encoder that needs nothing learned: the cosine says it all.
+
+        Parameters
+        ----------
+        encoder : Encoder
+            Of a space that images and texts share (CLIP and its kin), for images; or of texts alone, for texts.
+        background : sequence of str or None, default None
+            What an item may be of besides the classes, written like class names: what tells known from unknown
+            (see `classify`). None: a few general words; empty: no background.
+
+        Returns
+        -------
+        Recognizer
+            With the model's own scale, and for sigmoid models its bias: :math:`p = \operatorname{softmax}(s \cos)` or
+            :math:`\sigma(s \cos + \beta)`. Where a shared space was not trained to be read so, s is 100, what CLIP
+            was held to; for texts it is 20, what sentence encoders are commonly trained with. `calibrate` fits it.
+
+        Raises
+        ------
+        InputError
+            When images and texts of the encoder do not share a space, so that something must be learned first.
+
+        References
+        ----------
+        Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
+        Zhai, Mustafa, Kolesnikov and Beyer, "Sigmoid Loss for Language Image Pre-Training", ICCV 2023.
+        """
+        modality, head = own_head(encoder)
+        return cls(encoder, heads={modality: head}, background=background)
 
     def save(self, folder: str | Path) -> None:
         """Write the recogniser into a folder that `load` reads.
 
-        A registered encoder is written by its name; an encoder that lives in a folder is copied.
+        An encoder that has a name (``default``) or comes from a hub (``hf:…``) is written by that name and loaded
+        from there again; an encoder that lives in an ONNX folder is copied.
 
         Raises
         ------
@@ -136,12 +171,7 @@ class Recognizer:
         folder = Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(message("Recognizer", "folder", "empty or new", str(folder), "Choose another folder"))
-        name = next((name for name in ENCODERS if ENCODERS.get(name) is type(self.encoder)), None)
-        if name is None and not isinstance(self.encoder, OnnxEncoder):
-            raise ModelError(
-                f"Recognizer: {type(self.encoder).__name__} must be a registered encoder to be saved; it is not. "
-                "Add an entry point to 'unseen.encoders'."
-            )
+        name = None if type(self.encoder) is OnnxEncoder else name_of(self.encoder)
         for head in self.heads.values():
             registered_name(head.method)
         # Nothing is written before it is clear that every class will be found again.
@@ -151,7 +181,7 @@ class Recognizer:
         for kind, head in self.heads.items():
             save_method(head.method, folder / f"{kind}.safetensors")
         # The card goes last: a folder with a card is a folder that is complete.
-        (folder / _CARD).write_text(write_card(name, self.heads), "utf-8")
+        (folder / CARD).write_text(write_card(name, self.heads, background=self.background), "utf-8")
 
     @property
     def fingerprint(self) -> str:
@@ -163,7 +193,9 @@ class Recognizer:
         digest = hashlib.sha256(self.encoder.fingerprint.encode())
         for kind, head in sorted(self.heads.items()):
             digest.update(f"{kind} {clone(head.method)!r} {json.dumps(head.decision.to_dict())}".encode())
-            digest.update(_fitted_digest(head.method))
+            digest.update(fitted_digest(head.method))
+        if self.background is not None:
+            digest.update(f"background {json.dumps(self.background)}".encode())
         return digest.hexdigest()
 
     # -- the pieces --------------------------------------------------------------------------------------
@@ -182,11 +214,22 @@ class Recognizer:
 
         return vocabulary_prototypes(self.encoder, vocabulary, modality=modality)
 
+    def text_prototypes(self, vocabulary: Vocabulary, *, modality: str = "image") -> TextPrototypes:
+        """Return the vectors of each class's texts, kept apart, for the mean of their scores: ``ensemble="scores"``."""
+        from unseen.encoders.prompts import vocabulary_text_prototypes
+
+        return vocabulary_text_prototypes(self.encoder, vocabulary, modality=modality)
+
     def class_scores(
-        self, X: npt.ArrayLike, prototypes: Prototypes, *, modality: str = "image"
+        self, X: npt.ArrayLike, prototypes: Prototypes | TextPrototypes, *, modality: str = "image"
     ) -> npt.NDArray[np.float64]:
         """Return scores (n, C) of vectors X (n, d) for classes; higher is better, comparable within a row only."""
-        return self.head(modality).method.class_scores(X, prototypes=prototypes)
+        from unseen.encoders.prompts import TextPrototypes
+
+        method = self.head(modality).method
+        if isinstance(prototypes, TextPrototypes):
+            return prototypes.combine(method.class_scores(X, prototypes=prototypes.texts))
+        return method.class_scores(X, prototypes=prototypes)
 
     def head(self, modality: str) -> Head:
         """Return what answers for ``"image"`` or ``"text"``.
@@ -202,6 +245,73 @@ class Recognizer:
             )
         return self.heads[modality]
 
+    def calibrate(
+        self,
+        items: Any,
+        labels: Sequence[str | None],
+        vocabulary: Vocabulary,
+        *,
+        modality: Literal["image", "text"] = "image",
+        ensemble: Literal["embeddings", "scores"] = "embeddings",
+        random_state: Any = 0,
+    ) -> Self:
+        """Return a recogniser whose probabilities fit labelled items: a few of each of a few dozen classes will do.
+
+        What is fitted is the temperature, and how certainty of being known grows; for a sigmoid model temperature and
+        bias, and how certainty falls with the number of classes. None of it belongs to a class, so it serves other
+        vocabularies too. Which class is the likeliest never changes.
+
+        Parameters
+        ----------
+        items : as in `classify` or `classify_text`, or float array of shape (n, d)
+            What to look at, or its vectors.
+        labels : sequence of (str or None)
+            The true class of each item, in order; None for an item of none of the classes. At least four classes.
+        vocabulary : Vocabulary
+            The classes: such as those that will be asked for, but not those that the result will be judged on.
+        modality : {"image", "text"}, default "image"
+            Which head is calibrated.
+        ensemble : {"embeddings", "scores"}, default "embeddings"
+            As it will be used in `classify`.
+        random_state : int, RandomState or None, default 0
+            Draws the vocabularies.
+
+        Raises
+        ------
+        InputError
+            When labels do not fit, are of a class marked unseen (``seen: false``), or are as good as random.
+        ItemError
+            When an item cannot be used.
+
+        Notes
+        -----
+        Vocabularies of 2, 4, 8, … of the classes are drawn twenty times each. Of items of drawn classes the true one
+        must be likely; items of as many other classes must be unknown. Targets are smoothed by 1/(n + 2), as Platt
+        has it, so that few items never lead to certainty. The method may not have learned from these classes.
+
+        References
+        ----------
+        Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+        Platt, "Probabilistic Outputs for Support Vector Machines and Comparisons to Regularized Likelihood Methods",
+        Advances in Large Margin Classifiers, 1999.
+        """
+        from unseen.tasks.calibrate import calibrated
+
+        decision = calibrated(
+            self, items, labels, vocabulary, modality=modality, ensemble=ensemble, random_state=random_state
+        )
+        heads = self.heads | {modality: Head(self.heads[modality].method, decision)}
+        return type(self)(self.encoder, heads=heads, background=self.background)
+
+    def adapt(self, images: Any, labels: Iterable[str] | None, vocabulary: Vocabulary, **options: Any) -> Recognizer:
+        """Return a recogniser that has also learned from a few labelled examples, without training a network.
+
+        See :func:`unseen.tasks.adapt.adapt_recognizer` for the parameters, among them ``method`` and ``modality``.
+        """
+        from unseen.tasks.adapt import adapt_recognizer
+
+        return adapt_recognizer(self, images, labels, vocabulary, **options)
+
     # -- the main job ------------------------------------------------------------------------------------
 
     def classify(
@@ -209,9 +319,14 @@ class Recognizer:
         images: Any,
         vocabulary: Vocabulary,
         *,
-        top_k: int = 5,
+        top_k: int | None = None,
         unknown_below: float | None = None,
         strict: bool = False,
+        multi_label: bool = False,
+        threshold: float | Mapping[str, float] = 0.5,
+        candidates: Mapping[str, Sequence[str]] | Callable[[str], Sequence[str]] | None = None,
+        background: Sequence[str] | None = None,
+        ensemble: Literal["embeddings", "scores"] = "embeddings",
     ) -> Predictions:
         """Recognise images.
 
@@ -221,18 +336,36 @@ class Recognizer:
             What to look at; folders are searched in depth.
         vocabulary : Vocabulary
             The classes.
-        top_k : int, default 5
-            Likeliest classes to return per image, at least 1; no more than there are classes.
+        top_k : int or None, default None
+            Likeliest classes to return per image, at least 1; no more than there are classes. None: 5, and with
+            `multi_label` 20.
         unknown_below : float or None, default None
             Call an image unknown when the probability that it is of any class is below this, in [0, 1].
         strict : bool, default False
             Raise at the first image that cannot be used, in place of reporting it and going on.
+        multi_label : bool, default False
+            Judge each class alone: an image may be of several, or of none. A class's probability is then that of the
+            image being of it at all, as it would be if it were the only class.
+        threshold : float or mapping of class name to float, default 0.5
+            With `multi_label`, from which probability on a class is accepted, in [0, 1]; classes that a mapping does
+            not name have 0.5. At most `top_k` are, the likeliest.
+        candidates : mapping of item name to class names, or callable, or None, default None
+            Which classes an item may be of, by its name as results give it (for a file its path); others are left
+            out of account, as if they were not in the vocabulary. An item that a mapping does not name is reported
+            as one that cannot be used.
+        background : sequence of str or None, default None
+            What an image may be of besides the classes, written like class names: "grass", "an empty room". The
+            share of the classes beside them says how likely an image is to be of any class. None: what the
+            recogniser was made with; empty: none.
+        ensemble : {"embeddings", "scores"}, default "embeddings"
+            How several texts of a class become one: the mean of their vectors (`prototypes`), or of their scores
+            (`text_prototypes`).
 
         Returns
         -------
         Predictions
-            Probabilities are shares among the classes of the vocabulary. With a single class, its probability is
-            that of the image being of it at all.
+            Probabilities are shares among the classes of the vocabulary; those of a sigmoid model are each class's
+            own. With a single class, its probability is that of the image being of it at all.
 
         Raises
         ------
@@ -244,7 +377,19 @@ class Recognizer:
         from unseen.results import Predictions
         from unseen.tasks.classify import classify_images
 
-        answers = classify_images(self, images, vocabulary, top_k=top_k, unknown_below=unknown_below, strict=strict)
+        answers = classify_images(
+            self,
+            images,
+            vocabulary,
+            top_k=top_k,
+            unknown_below=unknown_below,
+            strict=strict,
+            multi_label=multi_label,
+            threshold=threshold,
+            candidates=candidates,
+            background=background,
+            ensemble=ensemble,
+        )
         return Predictions.concatenate([answer.predictions for answer in answers])
 
     def classify_text(
@@ -253,9 +398,14 @@ class Recognizer:
         vocabulary: Vocabulary,
         *,
         column: str | None = None,
-        top_k: int = 5,
+        top_k: int | None = None,
         unknown_below: float | None = None,
         strict: bool = False,
+        multi_label: bool = False,
+        threshold: float | Mapping[str, float] = 0.5,
+        candidates: Mapping[str, Sequence[str]] | Callable[[str], Sequence[str]] | None = None,
+        background: Sequence[str] | None = None,
+        ensemble: Literal["embeddings", "scores"] = "embeddings",
     ) -> Predictions:
         """Recognise texts.
 
@@ -263,7 +413,7 @@ class Recognizer:
         ----------
         texts : iterable of str, or path to a .txt, .csv, .tsv, .jsonl or .parquet file
             What to read; in a table, the column called `column`.
-        vocabulary, top_k, unknown_below, strict
+        vocabulary, top_k, unknown_below, strict, multi_label, threshold, candidates, background, ensemble
             As in `classify`.
         column : str or None, default None
             The column that holds the texts; None takes the only one, or the one called ``text``.
@@ -276,97 +426,17 @@ class Recognizer:
         from unseen.tasks.classify import classify_texts
 
         answers = classify_texts(
-            self, texts, vocabulary, column=column, top_k=top_k, unknown_below=unknown_below, strict=strict
+            self,
+            texts,
+            vocabulary,
+            column=column,
+            top_k=top_k,
+            unknown_below=unknown_below,
+            strict=strict,
+            multi_label=multi_label,
+            threshold=threshold,
+            candidates=candidates,
+            background=background,
+            ensemble=ensemble,
         )
         return Predictions.concatenate([answer.predictions for answer in answers])
-
-
-def write_card(encoder: str | None, heads: Mapping[str, Head]) -> str:
-    """Return the text of ``recognizer.json``."""
-    card = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "encoder": encoder,
-        "heads": {kind: {"decision": head.decision.to_dict()} for kind, head in heads.items()},
-    }
-    return json.dumps(card, indent=2) + "\n"
-
-
-def _read_card(folder: Path) -> dict[str, Any]:
-    path = folder / _CARD
-    try:
-        card = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"Recognizer: {folder} must hold {_CARD}; it is missing. Point at a folder that Recognizer.save wrote."
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"Recognizer: {path} cannot be read: {error}.") from None
-    if not isinstance(card, dict) or card.get("format") != _FORMAT or card.get("version") != _VERSION:
-        raise ModelError(f"Recognizer: {path} must be of format {_FORMAT!r}, version {_VERSION}. Update unseen.")
-    if not isinstance(card.get("encoder"), str | None):
-        raise ModelError(f"Recognizer: {path}: encoder must be a name or null. Save it again.")
-    heads = card.get("heads")
-    if not isinstance(heads, dict) or not heads or not set(heads) <= {"image", "text"}:
-        raise ModelError(f"Recognizer: {path}: heads must be of 'image' and 'text'; got {heads!r}. Save it again.")
-    if not all(isinstance(head, dict) and isinstance(head.get("decision"), dict) for head in heads.values()):
-        raise ModelError(f"Recognizer: {path}: every head must have a decision. Save it again.")
-    return card
-
-
-def _registered_encoder(folder: Path, name: str) -> Encoder:
-    try:
-        encoder: Encoder = ENCODERS.get(name)()
-    except UnknownNameError as error:
-        raise ModelError(f"Recognizer: {folder} needs an encoder that is not installed. {error}") from None
-    return encoder
-
-
-def _load_heads(folder: Path, card: dict[str, Any]) -> dict[str, Head]:
-    from unseen.decision.calibration import Decision
-    from unseen.methods.state import load_method
-
-    return {
-        kind: Head(load_method(folder / f"{kind}.safetensors"), Decision.from_dict(head["decision"]))
-        for kind, head in card["heads"].items()
-    }
-
-
-def _try_out(head: Head, kind: str, encoder: Encoder, path: Path) -> None:
-    """Score one made-up vector for one made-up class: what a damaged file holds surfaces here, not in a run."""
-    import numpy as np
-
-    from unseen.prototypes import Prototypes
-
-    dims = {"image": encoder.image_dim, "text": encoder.text_dim}
-    try:
-        prototype = Prototypes(["any"], np.ones((1, encoder.text_dim or 0)))
-        scores = head.method.class_scores(np.ones((1, dims[kind] or 0)), prototypes=prototype)
-        seen = head.method.seen_prototypes_.n_dimensions if head.decision.reference else encoder.text_dim
-        if seen != encoder.text_dim:
-            raise ValueError(f"its seen prototypes have {seen} dimensions, not {encoder.text_dim}")
-        if scores.shape != (1, 1) or not np.isfinite(scores).all():
-            raise ValueError(f"its score is {scores!r}")
-    except Exception as error:  # noqa: BLE001  whatever arrays of wrong shapes and odd parameters lead to
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"Recognizer: {path} does not fit the encoder: {reason}. Save the model again.") from None
-
-
-def _fitted_digest(method: Method) -> bytes:
-    import hashlib
-
-    import numpy as np
-
-    from unseen.prototypes import Prototypes
-
-    digest = hashlib.sha256()
-    for key, value in sorted(vars(method).items()):
-        if key.endswith("_") and not key.startswith("_"):
-            digest.update(key.encode())
-            if isinstance(value, Prototypes):
-                digest.update(value.fingerprint.encode())
-            elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-                digest.update(np.ascontiguousarray(value).tobytes())
-            else:
-                digest.update(repr(value.tolist() if isinstance(value, np.ndarray) else value).encode())
-    return digest.digest()

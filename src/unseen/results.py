@@ -81,11 +81,15 @@ class Predictions:
         Why an item could not be used; None where it could.
     settings : mapping, default {}
         What produced this: model, fingerprints, thresholds.
+    chosen : array-like of int of shape (n,) or None, default None
+        How many of each item's ranks are its answer: of a multi-label answer the accepted classes, which come first;
+        of an item with candidates as many as it had, K at most. None: all K.
 
     Notes
     -----
     One row per item and rank, ranks from 1; an item that could not be used is one row with its error and
-    nothing else. Ties are broken by the order of the vocabulary.
+    nothing else, and one with no accepted class is one row that says unknown. Ties are broken by the order of the
+    vocabulary.
 
     Examples
     --------
@@ -103,6 +107,7 @@ class Predictions:
     unknown: npt.NDArray[np.bool_] = field(repr=False)
     errors: tuple[str | None, ...] = field(repr=False)
     settings: Mapping[str, Any] = field(repr=False)
+    chosen: npt.NDArray[np.intp] | None = field(repr=False)
 
     def __init__(
         self,
@@ -114,6 +119,8 @@ class Predictions:
         unknown: npt.ArrayLike,
         errors: Sequence[str | None],
         settings: Mapping[str, Any] | None = None,
+        *,
+        chosen: npt.ArrayLike | None = None,
     ) -> None:
         n = len(items)
         arrays = {
@@ -147,6 +154,7 @@ class Predictions:
         object.__setattr__(self, "names", tuple(names))
         object.__setattr__(self, "errors", tuple(errors))
         object.__setattr__(self, "settings", dict(settings or {}))
+        object.__setattr__(self, "chosen", None if chosen is None else _counts(chosen, n, ranks))
         self._check_answers()
 
     def _check_answers(self) -> None:
@@ -179,8 +187,12 @@ class Predictions:
         parts = [part for part in parts if len(part)] or list(parts[:1])
         if not parts:
             return cls([], [], [], [], [], [], [])
+        first = parts[0]
         for part in parts[1:]:
-            if (part.names, part.top.shape[1]) != (parts[0].names, parts[0].top.shape[1]):
+            # Batches of one run share the tuple of names; to compare a million of them for each would take long.
+            same = part.names is first.names or part.names == first.names
+            same = same and part.top.shape[1] == first.top.shape[1]
+            if not same or (part.chosen is None) != (first.chosen is None):
                 raise InputError(
                     message(
                         "Predictions",
@@ -199,15 +211,32 @@ class Predictions:
             np.concatenate([part.unknown for part in parts]),
             [error for part in parts for error in part.errors],
             parts[0].settings,
+            chosen=None if first.chosen is None else np.concatenate([p.chosen for p in parts if p.chosen is not None]),
         )
 
     def __len__(self) -> int:
         return len(self.items)
 
+    def ranks(self, i: int) -> int:
+        """Return how many of item `i`'s ranks are its answer; 0 where it could not be used."""
+        if self.errors[i] is not None:
+            return 0
+        return self.top.shape[1] if self.chosen is None else int(self.chosen[i])
+
     def best(self) -> list[str | None]:
         """Return each item's likeliest class, or None where it is unknown or could not be used."""
         return [
             None if self.errors[i] is not None or self.unknown[i] else self.names[self.top[i, 0]]
+            for i in range(len(self))
+        ]
+
+    def accepted(self) -> list[list[str]]:
+        """Return the classes of each item's answer, likeliest first; none where it is unknown or could not be used.
+
+        Of a multi-label answer those are its accepted classes, of any other the likeliest ones.
+        """
+        return [
+            [] if self.unknown[i] else [self.names[position] for position in self.top[i, : self.ranks(i)]]
             for i in range(len(self))
         ]
 
@@ -217,8 +246,12 @@ class Predictions:
             if self.errors[i] is not None:
                 yield dict(zip(COLUMNS, (item, None, None, None, None, self.errors[i]), strict=True))
                 continue
-            unknown = bool(self.unknown[i])
-            for rank, (position, probability) in enumerate(zip(self.top[i], self.probabilities[i], strict=True), 1):
+            unknown, n = bool(self.unknown[i]), self.ranks(i)
+            if not n:
+                yield dict(zip(COLUMNS, (item, None, None, None, True, None), strict=True))
+                continue
+            ranked = zip(self.top[i, :n], self.probabilities[i, :n], strict=True)
+            for rank, (position, probability) in enumerate(ranked, 1):
                 # Through str(): the shortest decimal that is this float32, not its 17-digit expansion.
                 row = (item, rank, self.names[position], float(str(probability)), unknown, None)
                 yield dict(zip(COLUMNS, row, strict=True))
@@ -301,6 +334,17 @@ def _array(key: str, values: npt.ArrayLike, dtype: type[np.generic]) -> npt.NDAr
         raise InputError(message("Predictions", key, expected, values, "Give every item one answer")) from None
 
 
+def _counts(values: npt.ArrayLike, n: int, ranks: int) -> npt.NDArray[np.intp]:
+    array = _array("chosen", values, np.intp)
+    array = array.reshape(n) if not array.size and not n else array
+    if array.shape != (n,) or (array < 0).any() or (array > ranks).any():
+        raise InputError(
+            message("Predictions", "chosen", f"{n} numbers from 0 to {ranks}", array, "Count ranks, one number an item")
+        )
+    array.flags.writeable = False
+    return array
+
+
 def _share(probability: float) -> str:
     """Write a probability in percent, never as the certainty it is not."""
     if 0.995 <= probability < 1:
@@ -313,10 +357,17 @@ def _table_row(predictions: Predictions, i: int) -> tuple[str, str, str, str]:
     item = item if len(item) <= 48 else "…" + item[-47:]
     if (error := predictions.errors[i]) is not None:
         return item, "skipped", "", one_line(error)
+    n = predictions.ranks(i)
     ranked = [
         (one_line(predictions.names[position]), _share(probability))
         for position, probability in zip(predictions.top[i], predictions.probabilities[i], strict=True)
     ]
     if predictions.unknown[i]:
-        return item, "unknown", "", "perhaps " + ", ".join(f"{name} {share}" for name, share in ranked[:3])
-    return item, ranked[0][0], ranked[0][1], ", ".join(f"{name} {share}" for name, share in ranked[1:3])
+        return (
+            item,
+            "unknown",
+            "",
+            "perhaps " + ", ".join(f"{name} {share}" for name, share in ranked[: min(n, 3) or 3]),
+        )
+    shown = n if predictions.settings.get("multi_label") else min(n, 3)
+    return item, ranked[0][0], ranked[0][1], ", ".join(f"{name} {share}" for name, share in ranked[1:shown])

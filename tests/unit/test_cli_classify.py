@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
+from unseen.cli import main
 from unseen.results import COLUMNS
 
 if TYPE_CHECKING:
@@ -39,6 +40,20 @@ def run(root: Path, tmp_path: Path) -> Run:
         return done
 
     return run
+
+
+def here(
+    root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: str
+) -> tuple[int | str | None, str, str]:
+    """Run the command line in this process, which is faster; return its exit code and what it printed."""
+    if not (folder / "photos").exists():
+        (folder / "photos").symlink_to(root / "examples" / "photos")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["unseen", "classify", *args])
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr()
+    return end.value.code, told.out, told.err
 
 
 def test_the_table_and_the_files(run: Run, tmp_path: Path, root: Path) -> None:
@@ -117,7 +132,7 @@ def test_an_unusable_photo_is_reported_and_strict_ends_with_1(run: Run, tmp_path
             ["photos", "-c", CLASSES, "-o", "nowhere/out.csv"],
             "the output file 'nowhere/out.csv' must be writable; got No such file or directory",
         ),
-        (["photos", "-c", CLASSES, "--model", "nothing"], "model must be 'default' or a folder"),
+        (["photos", "-c", CLASSES, "--model", "nothing"], "model must be 'default', scheme:name, or a folder"),
         (["--text", "nowhere.txt", "-c", CLASSES], "nowhere.txt"),
     ],
 )
@@ -126,6 +141,93 @@ def test_mistakes_are_told_in_one_line(run: Run, args: list[str], match: str) ->
     assert match in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_several_labels(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.csv").write_text("name,threshold\ncat,0.1\ncoffee,1\nrocket,1\n")
+    photos = ("photos/cat.jpg", "photos/coffee.jpg", "-c", CLASSES, "--multi-label", "--explain")
+    for threshold in ("0.3", "own.csv"):
+        args = (*photos, "--threshold", threshold, "--out", "out.csv", "--report", "page.html")
+        code, out, err = here(root, tmp_path, monkeypatch, capsys, *args)
+        assert (code, err) == (None, "")
+        with (tmp_path / "out.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["name"] for row in rows if row["item"].endswith("cat.jpg")] == ["cat"]
+        last = [row for row in rows if row["item"].endswith("coffee.jpg")]
+        if threshold == "own.csv":
+            assert [(row["name"], row["rank"], row["unknown"]) for row in last] == [("", "", "true")]
+            assert "1 recognised, 1 unknown, 0 skipped" in out
+        else:
+            assert [row["name"] for row in last] == ["coffee"]
+    _, out, _ = here(root, tmp_path, monkeypatch, capsys, *photos, "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["explanation"]["name"] for line in lines if "explanation" in line] == ["cat", "coffee"]
+
+
+def test_candidates(run: Run, tmp_path: Path) -> None:
+    lines = "item,names\nphotos/cat.jpg,coffee|rocket\nphotos/elsewhere.jpg,cat\n"
+    (tmp_path / "allowed.csv").write_text(lines)
+    args = ("photos/cat.jpg", "photos/coffee.jpg", "-c", CLASSES, "--candidates", "allowed.csv", "--json")
+    done = run("classify", *args)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["name"] for row in rows if row["item"] == "photos/cat.jpg" and row["name"] == "cat"] == []
+    assert sum(row["probability"] for row in rows[:2]) == pytest.approx(1, abs=1e-5)
+    assert rows[-1]["error"] == "is not among the candidates, so nobody said which classes it may be of"
+    assert done.stderr.splitlines() == [
+        "unseen: classify: candidates were given for 1 items that did not come: 'photos/elsewhere.jpg'. "
+        "Names must be those of the results' column item."
+    ]
+
+
+def test_background_and_ensemble(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def certainty(*more: str) -> float:
+        args = ("photos/cat.jpg", "-c", "cat", "--json", "--unknown-below", "0", *more)
+        return float(json.loads(here(root, tmp_path, monkeypatch, capsys, *args)[1])["probability"])
+
+    alone = certainty()
+    assert certainty("--background", "") == alone
+    assert certainty("--background", "rocket, sea") < alone
+    assert certainty("--background", "kitten, tabby cat") < certainty("--background", "rocket, sea")
+    assert certainty("--ensemble", "scores") != alone
+
+
+@pytest.mark.parametrize(
+    ("args", "match"),
+    [
+        (["--threshold", "0.5"], "--threshold needs --multi-label"),
+        (["--multi-label", "--threshold", "high"], "--threshold must be a number from 0 to 1, or a .csv file with"),
+        (["--multi-label", "--threshold", "2"], "threshold must be a number at least 0 and at most 1; got 2.0"),
+        (["--multi-label", "--threshold", "no.csv"], "the file 'no.csv' must be readable; got cannot be read: no such"),
+        (
+            ["--multi-label", "--threshold", "t.csv"],
+            "the columns of t.csv must be 'name' and 'threshold'; got 'a', 'b'",
+        ),
+        (["--candidates", "t.csv"], "the columns of t.csv must be 'item' and 'names'; got 'a', 'b'. Write item,names"),
+        (["--candidates", "photos"], "the file 'photos' must be readable; got is a folder, not a file"),
+        (["--candidates", "wrong.csv"], "must be classes of the vocabulary; got 'cta'. Known and near: cat"),
+        (["--background", "cat"], "background must be of none of the classes; got 'cat'"),
+        (["--ensemble", "votes"], "ensemble must be 'embeddings' or 'scores'; got 'votes'"),
+    ],
+)
+def test_options_of_labels_that_do_not_fit(
+    root: Path,
+    tmp_path: Path,
+    args: list[str],
+    match: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "wrong.csv").write_text("item,names\nx,cta\n")
+    code, out, err = here(root, tmp_path, monkeypatch, capsys, "photos", "-c", CLASSES, *args)
+    assert code == 2
+    assert match in err
+    assert len(err.splitlines()) == 1
+    assert out == ""
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
@@ -151,7 +253,7 @@ def test_wrong_options_end_with_2(run: Run, args: list[str]) -> None:
 
 def test_models_and_methods(run: Run) -> None:
     models = json.loads(run("models", "--json").stdout)
-    assert [row["name"] for row in models] == ["default"]
+    assert "default" in [row["name"] for row in models]
     assert models[0]["modalities"] == ["image", "text"]
     methods = json.loads(run("methods", "--json").stdout)
     assert {"cosine", "ridge", "conse"} <= {row["name"] for row in methods}

@@ -182,6 +182,61 @@ def test_an_encoder_nobody_registered_is_not_saved(tmp_path: Path) -> None:
     assert not (tmp_path / "model").exists()
 
 
+def test_models_of_other_libraries_are_loaded_saved_and_loaded_again(tmp_path: Path, photos: Path) -> None:
+    from tests.tiny_models import tiny_clip, tiny_sentence_transformer, tiny_siglip
+
+    pytest.importorskip("transformers")
+    files = [photos / "cat.jpg", photos / "coffee.jpg"]
+    for make, activation in ((tiny_clip, "softmax"), (tiny_siglip, "sigmoid")):
+        folder = make(tmp_path / activation)
+        rec = Recognizer.load(f"hf:{folder}")
+        assert rec.head("image").decision.activation == activation
+        found = rec.classify(files, VOCABULARY)
+        own = Recognizer(rec.encoder, heads=rec.heads, background=["grass"])
+        for one, name in ((rec, "plain"), (own, "grass")):
+            one.save(tmp_path / activation / name)
+            again = Recognizer.load(tmp_path / activation / name)
+            assert (again.fingerprint, again.background) == (one.fingerprint, one.background)
+        assert own.fingerprint != rec.fingerprint
+        assert Recognizer.load(tmp_path / activation / "plain").classify(files, VOCABULARY).rows() == found.rows()
+        card = json.loads((tmp_path / activation / "plain" / "recognizer.json").read_text())
+        assert card["encoder"] == f"hf:{folder}"
+        assert "background" not in card
+    texts = Recognizer.load(f"sentence-transformers:{tiny_sentence_transformer(tmp_path / 'texts')}")
+    assert list(texts.heads) == ["text"]
+    assert texts.classify_text(["sport"], TOPICS).best() == ["sport"]
+    with pytest.raises(ModelError, match=r"must hold recognizer.json or encoder.json.*such as hf:"):
+        Recognizer.load(tmp_path / "texts")
+
+
+@pytest.mark.parametrize("kind", ["clip", "siglip"])
+def test_probabilities_are_those_of_transformers(tmp_path: Path, photos: Path, kind: str) -> None:
+    transformers = pytest.importorskip("transformers")
+    from tests import tiny_models
+
+    folder = {"clip": tiny_models.tiny_clip, "siglip": tiny_models.tiny_siglip}[kind](tmp_path)
+    labels = ["cat", "zebra", "a cup of coffee", "snow"]
+    files = [str(photos / f"{name}.jpg") for name in ("cat", "coffee", "rocket")]
+    theirs = transformers.pipeline("zero-shot-image-classification", model=str(folder), device="cpu")(
+        files, candidate_labels=labels, hypothesis_template="This is a photo of {}."
+    )
+    rec = Recognizer.load(f"hf:{folder}")
+    vocabulary = unseen.Vocabulary.from_names(labels, templates=["This is a photo of {name}."])
+    ways: list[dict[str, Any]] = [{}]
+    if kind == "siglip":
+        ways.append({"multi_label": True, "threshold": 0.0})
+    for options in ways:
+        found = rec.classify(files, vocabulary, **options)
+        for i, expected in enumerate(theirs):
+            ours = {found.names[position]: p for position, p in zip(found.top[i], found.probabilities[i], strict=True)}
+            assert ours == pytest.approx({one["label"]: one["score"] for one in expected}, abs=1e-5)
+
+
+def test_a_folder_of_an_encoder_alone_is_a_recogniser() -> None:
+    with pytest.raises(InputError, match="that share a space"):
+        Recognizer.load(default_folder() / "encoder")
+
+
 def test_a_place_that_is_taken(rec: Recognizer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for taken in (tmp_path, tmp_path / "file"):
@@ -190,11 +245,15 @@ def test_a_place_that_is_taken(rec: Recognizer, tmp_path: Path) -> None:
 
 
 def test_an_unknown_model_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"or a folder .* Did you mean .default."):
+    with pytest.raises(InputError, match=r"scheme:name, or a folder .* Did you mean .default."):
         Recognizer.load("defualt")
     with pytest.raises(InputError, match="`unseen models` lists what is there"):
         Recognizer.load("zzz")
-    with pytest.raises(ModelError, match=r"must hold recognizer.json; it is missing"):
+    with pytest.raises(InputError, match=r"A model of the Hugging Face hub is 'hf:google/siglip'"):
+        Recognizer.load("google/siglip")
+    with pytest.raises(InputError, match=r"Did you mean 'hf:google/siglip'"):
+        Recognizer.load("fh:google/siglip")
+    with pytest.raises(ModelError, match=r"must hold recognizer.json or encoder.json; both are missing"):
         Recognizer.load(tmp_path)
 
 
@@ -205,7 +264,8 @@ def test_an_unknown_model_is_told(tmp_path: Path) -> None:
         ("[]", "must be of format 'unseen-recognizer', version 1"),
         ({"version": 9}, "Update unseen"),
         ({"encoder": ["x"]}, "encoder must be a name or null"),
-        ({"encoder": "defualt"}, "needs an encoder that is not installed. .* near: default"),
+        ({"encoder": "defualt"}, "needs an encoder that is not there. .* Did you mean .default."),
+        ({"background": "grass"}, "background must be a list of texts or left out"),
         ({"heads": {}}, "heads must be of 'image' and 'text'"),
         ({"heads": {"smell": {}}}, "heads must be of 'image' and 'text'"),
         ({"heads": {"text": {}}}, "every head must have a decision"),

@@ -525,3 +525,57 @@ def test_previews_and_explanations_must_fit() -> None:
         ):
             builder.add(batch(1), [preview])  # type: ignore[list-item]
     assert builder.summary().items == 0
+
+
+# -- items of several classes --------------------------------------------------------------------------------
+
+
+def several() -> ReportBuilder:
+    """Return a report of an item of two classes, of one, and of none."""
+    predictions = Predictions(
+        ["two.jpg", "one.jpg", "none.jpg"],
+        NAMES,
+        [[1, 2, 0], [0, 1, 2], [2, 1, 0]],
+        [[0.9, 0.7, 0.1], [0.8, 0.2, 0.1], [0.3, 0.2, 0.1]],
+        [0.9, 0.8, 0.3],
+        [False, False, True],
+        [None] * 3,
+        {"multi_label": True},
+        chosen=[2, 1, 0],
+    )
+    builder = ReportBuilder(NAMES, {})
+    builder.add(predictions, [PHOTO] * 3)
+    return builder
+
+
+def test_every_accepted_class_counts_and_no_other_is_shown(tmp_path: Path) -> None:
+    summary = several().summary()
+    assert (summary.recognised, summary.unknown) == (2, 1)
+    assert summary.counts == (1, 1, 1)
+    cards = {card.item: card for card in summary.cards}
+    assert cards["two.jpg"].top == ((1, 0.9), (2, 0.7))
+    assert cards["two.jpg"].labels == 2
+    assert cards["one.jpg"].top == ((0, 0.8),)
+    assert len(cards["none.jpg"].top) == 3
+    _, page = page_of(several(), tmp_path)
+    assert "And also: piano 70%" in page.words
+    assert page.words.count("And also:") == 1
+    assert "Looks 30% like any of the classes. Perhaps: piano 30%" in page.words
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_the_sheet_names_every_class(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import ImageDraw
+
+    written: list[str] = []
+    text = ImageDraw.ImageDraw.text
+
+    def noted(self: ImageDraw.ImageDraw, xy: object, words: str, *rest: object, **options: object) -> None:
+        written.append(words)
+        text(self, xy, words, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", noted)
+    several().write(tmp_path / f"sheet.{suffix}")
+    assert "zebra, piano" in written
+    assert {"okapi", "80%", "unknown"} <= set(written)
+    assert "90%" not in written

@@ -311,3 +311,90 @@ def test_evidence_is_plain_data() -> None:
     assert found == Explanation("a.jpg", "okapi", (Evidence("seen class", "zebra", 0.5),))
     with pytest.raises(dataclasses.FrozenInstanceError, match="weight"):
         found.evidence[0].weight = 1  # type: ignore[misc]
+
+
+# -- answers of several classes, and of fewer ----------------------------------------------------------------
+
+#: Two labels, one, none, and a broken photo.
+LABELS = Predictions(
+    ["a.jpg", "b.jpg", "c.jpg", "d.jpg"],
+    NAMES,
+    [[1, 0, 2], [2, 1, 0], [0, 1, 2], [0, 0, 0]],
+    [[0.9, 0.6, 0.1], [0.5, 0.3, 0.2], [0.4, 0.3, 0.2], [0.0, 0.0, 0.0]],
+    [0.8, 0.5, 0.4, 0.0],
+    [False, False, True, False],
+    [None, None, None, "not a picture"],
+    {"multi_label": True},
+    chosen=[2, 1, 0, 0],
+)
+
+
+def test_rows_of_the_accepted_classes_only() -> None:
+    assert [tuple(row.values()) for row in LABELS.rows()] == [
+        ("a.jpg", 1, "zebra", 0.9, False, None),
+        ("a.jpg", 2, "okapi", 0.6, False, None),
+        ("b.jpg", 1, "giraffe", 0.5, False, None),
+        ("c.jpg", None, None, None, True, None),
+        ("d.jpg", None, None, None, None, "not a picture"),
+    ]
+    assert LABELS.accepted() == [["zebra", "okapi"], ["giraffe"], [], []]
+    assert LABELS.best() == ["zebra", "giraffe", None, None]
+    assert [LABELS.ranks(i) for i in range(4)] == [2, 1, 0, 0]
+    assert THREE.accepted() == [["zebra", "okapi"], [], []]
+    assert [THREE.ranks(i) for i in range(3)] == [2, 2, 0]
+
+
+def test_the_table_of_several_classes() -> None:
+    lines = [line.split() for line in str(LABELS).splitlines()]
+    assert lines[0] == ["a.jpg", "zebra", "90%", "okapi", "60%"]
+    assert lines[1] == ["b.jpg", "giraffe", "50%"]
+    assert lines[2] == ["c.jpg", "unknown", "perhaps", "okapi", "40%,", "zebra", "30%,", "giraffe", "20%"]
+    assert lines[3] == ["d.jpg", "skipped", "not", "a", "picture"]
+
+
+def test_every_label_is_in_the_table_and_of_single_answers_three() -> None:
+    many = [f"class {i}" for i in range(6)]
+    top, shares = [list(range(6))], [[0.9, 0.8, 0.7, 0.6, 0.5, 0.4]]
+    labels = make(names=many, top=top, probabilities=shares, settings={"multi_label": True}, chosen=[5])
+    assert "class 4" in str(labels)
+    assert "class 5" not in str(labels)
+    single = make(names=many, top=top, probabilities=shares)
+    assert "class 2" in str(single)
+    assert "class 3" not in str(single)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_files_of_several_classes(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out.{suffix}"
+    getattr(LABELS, f"to_{suffix}")(path)
+    if suffix == "parquet":
+        read = pq.read_table(path).to_pylist()
+    elif suffix == "jsonl":
+        read = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    else:
+        with path.open(newline="") as file:
+            read = list(csv.DictReader(file))
+        assert [row["unknown"] for row in read] == ["false", "false", "false", "true", ""]
+    assert [row["name"] or None for row in read] == ["zebra", "okapi", "giraffe", None, None]
+
+
+def test_joining_keeps_what_was_chosen() -> None:
+    joined = Predictions.concatenate([LABELS, LABELS])
+    assert joined.rows() == LABELS.rows() * 2
+    with pytest.raises(InputError, match="the parts' names and numbers of ranks must be the same in all"):
+        Predictions.concatenate([LABELS, replace_chosen(None)])
+
+
+def replace_chosen(chosen: Any) -> Predictions:
+    p = LABELS
+    return Predictions(p.items, p.names, p.top, p.probabilities, p.known, p.unknown, p.errors, chosen=chosen)
+
+
+@pytest.mark.parametrize("chosen", [[1], [4, 0, 0, 0], [-1, 0, 0, 0], [[1, 1, 1, 1]]])
+def test_counts_that_are_none(chosen: Any) -> None:
+    with pytest.raises(
+        InputError, match=r"chosen must be 4 numbers from 0 to 3; got .*Count ranks, one number an item"
+    ):
+        replace_chosen(chosen)
+    with pytest.raises(InputError, match="chosen must be an array of int"):
+        replace_chosen(["many"] * 4)

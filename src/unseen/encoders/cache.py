@@ -12,6 +12,7 @@ import logging
 import os
 import sqlite3
 from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from unseen.encoders.base import Encoder
 
-__all__ = ["cache_file", "encode_texts_cached"]
+__all__ = ["TextCache", "cache_file", "encode_texts_cached"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,18 +49,43 @@ def cache_file() -> Path | None:
 
 def encode_texts_cached(encoder: Encoder, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     """Return vectors of texts (n, k), encoding only those the cache does not hold."""
-    distinct = list(dict.fromkeys(texts))
-    keys = [_key(encoder, text) for text in distinct]
-    dim = encoder.text_dim or 0
-    found = _read(keys, dim)
-    missing = [i for i, key in enumerate(keys) if key not in found]
-    for start in range(0, len(missing), _CHUNK):
-        rows = missing[start : start + _CHUNK]
-        fresh = dict(zip([keys[i] for i in rows], encoder.encode_texts([distinct[i] for i in rows]), strict=True))
-        found.update(fresh)
-        _write(fresh)
-    position = dict(zip(distinct, keys, strict=True))
-    return np.stack([found[position[text]] for text in texts]) if texts else np.zeros((0, dim), np.float32)
+    return TextCache(encoder).encode(texts)
+
+
+class TextCache:
+    """The cache as one run uses it, perhaps in many calls: it never pushes out what the run itself has put in.
+
+    A vocabulary of more texts than fit has the first ones kept. Were the last ones kept, the next run would push out
+    each one just before it needs it, and find none.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        What encodes texts that are not there.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._room = _LIMIT
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return vectors of texts (n, k), encoding only those the cache does not hold."""
+        distinct = list(dict.fromkeys(texts))
+        keys = [_key(self._encoder, text) for text in distinct]
+        dim = self._encoder.text_dim or 0
+        found = _read(keys, dim)
+        self._room -= len(found)
+        missing = [i for i, key in enumerate(keys) if key not in found]
+        for start in range(0, len(missing), _CHUNK):
+            rows = missing[start : start + _CHUNK]
+            vectors = self._encoder.encode_texts([distinct[i] for i in rows])
+            fresh = dict(zip([keys[i] for i in rows], vectors, strict=True))
+            found.update(fresh)
+            if self._room > 0:
+                _write(dict(islice(fresh.items(), self._room)))
+            self._room -= len(fresh)
+        position = dict(zip(distinct, keys, strict=True))
+        return np.stack([found[position[text]] for text in texts]) if texts else np.zeros((0, dim), np.float32)
 
 
 def _key(encoder: Encoder, text: str) -> bytes:

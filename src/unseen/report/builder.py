@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseen.errors import InputError
-from unseen.report.cards import MAX_RANKS, Card, Summary, Thumbnail, printable, quote
+from unseen.report.cards import MAX_LABELS, MAX_RANKS, Card, Summary, Thumbnail, printable, quote
 from unseen.report.keep import BestExamples, LeastCertain
 from unseen.validation import check_number, message, verbatim
 from unseen.writers import check_writable, partial_of, unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from unseen.results import Explanation, Predictions
 
-    Preview = npt.NDArray[Any] | str | None
+    Preview = npt.NDArray[Any] | str | Callable[[], npt.NDArray[Any] | None] | None
 
 __all__ = ["FORMATS", "ReportBuilder", "check_report", "format_of"]
 
@@ -133,9 +133,9 @@ class ReportBuilder:
         ----------
         predictions : Predictions
             The answers, about the builder's classes.
-        previews : sequence of (uint8 array of shape (height, width, 3), str or None)
-            For each item its photo in RGB, its text, or None. Photos are shrunk, and only those that the report
-            will show are kept.
+        previews : sequence of (uint8 array of shape (height, width, 3), str, callable or None)
+            For each item its photo in RGB, its text, or None; or what returns the photo or None, called only where
+            the report may show it. Photos are shrunk, and only those that the report will show are kept.
         explanations : sequence of (Explanation or None) or None, default None
             For each item what speaks for its answer.
 
@@ -153,7 +153,11 @@ class ReportBuilder:
                 if len(self._errors) < _MAX_ERRORS:
                     self._errors.append((printable(item), printable(error, 400)))
                 continue
-            ranks = zip(predictions.top[i, :MAX_RANKS], predictions.probabilities[i, :MAX_RANKS], strict=True)
+            labels = predictions.ranks(i)
+            several = bool(predictions.settings.get("multi_label")) and labels > 0
+            # All that was accepted, or the likeliest; of what nothing was accepted of, what came nearest.
+            n = min(labels, MAX_LABELS) if several else min(labels or MAX_RANKS, MAX_RANKS)
+            ranks = zip(predictions.top[i, :n], predictions.probabilities[i, :n], strict=True)
             self._take(
                 index,
                 item,
@@ -163,6 +167,7 @@ class ReportBuilder:
                 unknown=bool(predictions.unknown[i]),
                 preview=previews[i],
                 explanation=explanations[i] if explanations is not None else None,
+                labels=n if several else 1,
             )
 
     def _take(
@@ -175,6 +180,7 @@ class ReportBuilder:
         unknown: bool,
         preview: Preview,
         explanation: Explanation | None,
+        labels: int,
     ) -> None:
         likeliest, certainty = top[0]
         self._histogram[min(int(certainty * _BINS), _BINS - 1)][unknown] += 1
@@ -183,7 +189,7 @@ class ReportBuilder:
         else:
             self._recognised += 1
             self._certainty += certainty
-            self._counts[likeliest] += 1
+            self._counts.update(position for position, _ in top[:labels])
 
         gone = self._least.offer(index, certainty, unknown=unknown)
         # The clearest example of "none of these" is what looks like them least.
@@ -193,6 +199,9 @@ class ReportBuilder:
         if gone == index and not is_example:
             return
         # Only now: a thumbnail costs more than everything else here.
+        if callable(preview):
+            preview = preview()
+            self._check_previews([preview])
         card = Card(
             index,
             printable(item),
@@ -202,6 +211,7 @@ class ReportBuilder:
             thumbnail=None if preview is None or isinstance(preview, str) else Thumbnail.of(preview),
             text=quote(preview) if isinstance(preview, str) else None,
             explanation=explanation,
+            labels=labels,
         )
         if gone != index:
             self._cards[index] = card
@@ -235,8 +245,11 @@ class ReportBuilder:
                         "Pass None for items that have none",
                     )
                 )
+        self._check_previews(previews)
+
+    def _check_previews(self, previews: Sequence[Preview]) -> None:
         for preview in previews:
-            if preview is None or isinstance(preview, str):
+            if preview is None or isinstance(preview, str) or callable(preview):
                 continue
             shape: tuple[int, ...] = getattr(preview, "shape", ())
             dtype = str(getattr(preview, "dtype", ""))

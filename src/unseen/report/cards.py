@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
     from unseen.results import Explanation
 
-__all__ = ["MAX_RANKS", "Card", "Summary", "Thumbnail", "percent", "printable", "quote"]
+__all__ = ["MAX_LABELS", "MAX_RANKS", "Card", "Summary", "Thumbnail", "percent", "printable", "quote"]
 
 #: How many of an item's classes a card keeps.
 MAX_RANKS = 5
+#: How many of an item's accepted classes, where it may have several.
+MAX_LABELS = 20
 #: Longest side of a thumbnail in pixels: sharp on cards and on the contact sheet, some 6 kB each.
 THUMBNAIL = 224
 
@@ -72,6 +74,8 @@ class Card:
         The text, where the item is one.
     explanation : Explanation or None
         What speaks for the answer.
+    labels : int, default 1
+        How many of `top`, the first ones, are the answer: more than one where an item may be of several classes.
     """
 
     index: int
@@ -82,6 +86,7 @@ class Card:
     thumbnail: Thumbnail | None = None
     text: str | None = None
     explanation: Explanation | None = None
+    labels: int = 1
 
     @property
     def certainty(self) -> float:
@@ -111,7 +116,7 @@ class Summary:
     certainty : float or None
         Mean probability of the answers given; None where none was given.
     counts : tuple of int
-        Answers per class, in the order of `names`.
+        Answers per class, in the order of `names`; an item may have several.
     histogram : tuple of (int, int)
         Recognised and unknown items per tenth of probability of the likeliest class.
     cards : tuple of Card

@@ -59,6 +59,7 @@ class _View:
     looks: str
     likeliest: int
     ranks: tuple[tuple[str, str, float], ...]
+    labels: int
     picture: str | None
     width: int
     height: int
@@ -151,6 +152,7 @@ def _view(summary: Summary, order: int, card: Card) -> _View:
             (printable(summary.names[position], 60), percent(probability), _bar(probability))
             for position, probability in card.top
         ),
+        labels=card.labels,
         picture=f"data:{picture.mime};base64,{base64.b64encode(picture.data).decode()}" if picture else None,
         width=picture.width if picture else 0,
         height=picture.height if picture else 0,

@@ -114,9 +114,11 @@ def _caption(pen: Any, summary: Summary, card: Card, x: int, y: int, side: int) 
         for dash in range(x, x + side, 12):
             pen.rectangle((dash, bar, min(dash + 6, x + side - 1), bar + 4), _DOUBT)
         return
-    share = percent(card.certainty)
-    taken = _font(_NAME_SIZE).getlength(share) + 10
-    name = drawable(summary.names[card.likeliest]) or f"class {card.likeliest + 1}"
+    # One share would say nothing of several classes.
+    share = percent(card.certainty) if card.labels == 1 else ""
+    taken = _font(_NAME_SIZE).getlength(share) + 10 if share else 0
+    labels = [position for position, _ in card.top[: card.labels]]
+    name = ", ".join(drawable(summary.names[position]) or f"class {position + 1}" for position in labels)
     pen.text((x, base), _fit(name, _NAME_SIZE, side - taken), _INK, _font(_NAME_SIZE), "ls")
     pen.text((x + side, base), share, _SOFT, _font(_NAME_SIZE), "rs")
     pen.rectangle((x, bar, x + side - 1, bar + 4), _TRACK)
