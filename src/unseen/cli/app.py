@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from unseen._version import __version__
-from unseen.cli import bench, classify, dataset, diagnose, listing, vocabulary
+from unseen.cli import bench, classify, convert, dataset, diagnose, embed, export, label, listing, search, vocabulary
 
 __all__ = ["app"]
 
@@ -43,3 +43,8 @@ app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(dataset.app, name="dataset")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
 app.command("diagnose", epilog=diagnose.EXAMPLE)(diagnose.diagnose)
+app.command("convert", epilog=convert.EXAMPLE)(convert.convert)
+app.command("search", epilog=search.EXAMPLE)(search.search)
+app.command("label", epilog=label.EXAMPLE)(label.label)
+app.command("embed", epilog=embed.EXAMPLE)(embed.embed)
+app.command("export", epilog=export.EXAMPLE)(export.export)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,10 +13,12 @@ import typer
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
+from unseen.validation import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from unseen.labelling.reading import EmbeddingsFolder
     from unseen.recognizer import Recognizer
     from unseen.results import Explanation, Predictions
     from unseen.tasks.judge import Answer
@@ -31,11 +33,16 @@ EXAMPLE = (
 
 #: Items shown on a terminal; every row goes to --out.
 _SHOWN = 20
+#: Classes per item where nobody says how many.
+_FEW = 3
 
 
 def classify(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="PATH", help="Photos, or folders of photos.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH", help="Photos, folders of photos, or what `unseen embed` wrote.", show_default=False
+        ),
     ] = None,
     *,
     classes: Annotated[
@@ -52,9 +59,21 @@ def classify(
     ] = None,
     column: Annotated[str | None, typer.Option("--column", help="The column of --text that holds the texts.")] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="A model of `unseen models`, or a saved folder.")
+        str,
+        typer.Option(
+            "--model", "-m", help="A model of `unseen models` (default, hf:…, open_clip:…), or a saved folder."
+        ),
     ] = "default",
-    top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Classes to give per item, likeliest first.")] = 3,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            "--top-k",
+            "-k",
+            min=1,
+            help="Classes to give per item, likeliest first; with --multi-label at most so many.",
+            show_default="3, with --multi-label 20",
+        ),
+    ] = None,
     unknown_below: Annotated[
         float | None,
         typer.Option(
@@ -62,6 +81,50 @@ def classify(
             min=0,
             max=1,
             help="Call an item unknown when the probability that it is of any class is below this.",
+        ),
+    ] = None,
+    multi_label: Annotated[
+        bool, typer.Option("--multi-label", help="Judge each class alone: an item may be of several, or of none.")
+    ] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            "--threshold",
+            help="With --multi-label: accept a class from this probability on; or a .csv file with the columns name "
+            "and threshold (classes that are not in it: 0.5).",
+            show_default="0.5",
+        ),
+    ] = None,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(
+            "--candidates",
+            help="A .csv file with the columns item and names (separated by |): the classes each item may be of.",
+        ),
+    ] = None,
+    background: Annotated[
+        str | None,
+        typer.Option(
+            "--background",
+            help='What items may be of besides the classes, "grass, an empty room" or a .txt file; "" for nothing.',
+            show_default="of the model",
+        ),
+    ] = None,
+    ensemble: Annotated[
+        str,
+        typer.Option("--ensemble", help="How several texts of a class become one: mean of embeddings, or of scores."),
+    ] = "embeddings",
+    index: Annotated[
+        str,
+        typer.Option(
+            "--index", help="exact looks at every class; usearch, for very many, at those that a graph finds near."
+        ),
+    ] = "exact",
+    transductive: Annotated[
+        str | None,
+        typer.Option(
+            "--transductive",
+            help="With what `unseen embed` wrote: let the photos help each other, by transclip or label_propagation.",
         ),
     ] = None,
     out: Annotated[
@@ -79,40 +142,69 @@ def classify(
         raise InputError("classify: give either photos (PATH) or a file of texts (--text FILE). See --help.")
     if column is not None and text is None:
         raise InputError("classify: --column needs --text FILE: photos have no columns. See --help.")
+    if threshold is not None and not multi_label:
+        raise InputError(
+            "classify: --threshold needs --multi-label: else the likeliest class is the answer. See --help."
+        )
     from unseen.errors import ItemError
+    from unseen.labelling.rescoring import load_model, rescore
     from unseen.recognizer import Recognizer
     from unseen.report import ReportBuilder, check_report
     from unseen.tasks.explain import Explainer
+    from unseen.tasks.small_tables import read_candidates
     from unseen.vocabulary import Vocabulary
     from unseen.writers import open_writer
 
     vocabulary = Vocabulary.parse(classes)
     for target in (out, report):
-        _spare_inputs(target, [*(paths or []), *([str(text)] if text else []), classes])
+        others = [str(one) for one in (text, candidates, threshold, background) if one]
+        _spare_inputs(target, [*(paths or []), *others, classes])
     if report:
         check_report(report)
     if len(vocabulary) == 1 and unknown_below is None:
         note = "there is one class only; its probability says how likely each item is to be of it at all"
         print(f"unseen: {note}", file=sys.stderr)
-    recognizer = Recognizer.load(model)
-    options: dict[str, Any] = {"top_k": top_k, "unknown_below": unknown_below, "strict": strict}
-    answers, total = _answers(recognizer, vocabulary, paths or [], text, column, options)
-    explainer = Explainer(recognizer, vocabulary, "image" if text is None else "text") if explain else None
+    stored = _stored(paths or [])
+    if transductive is not None and stored is None:
+        raise InputError("classify: --transductive needs what `unseen embed` wrote: it looks at all photos together.")
+    # "default" is what nobody chose; a folder of vectors knows which model made them.
+    recognizer = Recognizer.load(model) if stored is None else load_model(stored, None if model == "default" else model)
+    options: dict[str, Any] = {
+        "top_k": _FEW if top_k is None and not multi_label else top_k,
+        "unknown_below": unknown_below,
+        "strict": strict,
+        "multi_label": multi_label,
+        "threshold": _threshold(threshold),
+        "candidates": read_candidates(candidates) if candidates else None,
+        "background": _background(background),
+        "ensemble": ensemble,
+        "index": index,
+    }
+    total: int | None
+    if stored is not None:
+        answers, total = rescore(stored, recognizer, vocabulary, transductive=transductive, **options), len(stored)
+    else:
+        answers, total = _answers(recognizer, vocabulary, paths or [], text, column, options)
+    kind = "image" if text is None else "text"
+    explainer = Explainer(recognizer, vocabulary, kind, ensemble=options["ensemble"]) if explain else None
     printer = _JsonPrinter() if as_json else _TablePrinter()
     page: ReportBuilder | None = None
     with ExitStack() as stack:
         # Opened before the work begins: a file that cannot be written is told at once, not after an hour.
         writer = stack.enter_context(open_writer(out)) if out else None
         advance = stack.enter_context(progress("classifying", total))
+        stack.enter_context(_told_of_unused())
         try:
             for answer in answers:
-                explanations = explainer.explain(answer) if explainer else [None] * len(answer.predictions)
+                explanations = explainer.explain_all(answer) if explainer else [[] for _ in answer.predictions.items]
                 printer.add(answer.predictions, explanations)
                 if writer:
                     writer.write(answer.predictions)
                 if report:
                     page = page or ReportBuilder(answer.predictions.names, answer.predictions.settings)
-                    page.add(answer.predictions, answer.previews, explanations)
+                    page.add(
+                        answer.predictions, answer.previews, [found[0] if found else None for found in explanations]
+                    )
                 advance(len(answer.predictions))
         except ItemError as error:
             print(f"unseen: {error}", file=sys.stderr)
@@ -120,6 +212,52 @@ def classify(
     if page and report:
         page.write(report)
     printer.close([path for path in (out, report) if path])
+
+
+def _threshold(text: str | None) -> float | dict[str, float]:
+    """Return what --threshold says: a number, or the numbers of a file."""
+    from unseen.tasks.small_tables import read_thresholds
+
+    if text is None:
+        return 0.5
+    try:
+        return float(text)
+    except ValueError:
+        path = Path(text)
+    if path.suffix.lower() != ".csv":
+        expected = "a number from 0 to 1, or a .csv file with the columns name and threshold"
+        raise InputError(message("classify", "--threshold", expected, text, "Write for example 0.5"))
+    return read_thresholds(path)
+
+
+def _background(text: str | None) -> list[str] | None:
+    """Return what --background says; names as in --classes, and nothing for an empty text."""
+    from unseen.vocabulary import Vocabulary
+
+    if text is None:
+        return None
+    return list(Vocabulary.parse(text).names) if text.strip() else []
+
+
+@contextmanager
+def _told_of_unused() -> Iterator[None]:
+    """Print the warning that candidates were given for items that did not come, as the command line prints things."""
+    import warnings
+
+    from unseen.tasks.candidates import UnusedCandidatesWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UnusedCandidatesWarning)
+        show = warnings.showwarning
+
+        def tell(text: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, UnusedCandidatesWarning):
+                print(f"unseen: {text}", file=sys.stderr)
+            else:
+                show(text, category, *where, **more)
+
+        warnings.showwarning = tell  # type: ignore[assignment]  # a narrower signature than typeshed's
+        yield
 
 
 def _spare_inputs(target: Path | None, inputs: list[str]) -> None:
@@ -146,6 +284,18 @@ def _spare_inputs(target: Path | None, inputs: list[str]) -> None:
             )
 
 
+def _stored(paths: list[str]) -> EmbeddingsFolder | None:
+    """Return the stored vectors that were pointed at in place of photos, if they were."""
+    from unseen.labelling.reading import is_stored, open_embeddings
+
+    if len(paths) != 1 or not is_stored(paths[0]):
+        return None
+    stored = open_embeddings(paths[0])
+    if stored.warning:
+        print(f"unseen: {stored.warning}", file=sys.stderr)
+    return stored
+
+
 def _answers(
     recognizer: Recognizer,
     vocabulary: Vocabulary,
@@ -170,11 +320,11 @@ def _answers(
 class _JsonPrinter:
     """One JSON object per row on standard output, and nothing else there."""
 
-    def add(self, predictions: Predictions, explanations: Sequence[Explanation | None]) -> None:
+    def add(self, predictions: Predictions, explanations: Sequence[Sequence[Explanation]]) -> None:
         for line in predictions.iter_rows():
             print_json(line)
-        for explanation in explanations:
-            if explanation is not None:
+        for found in explanations:
+            for explanation in found:
                 print_json({"explanation": asdict(explanation)})
 
     def close(self, written: Sequence[Path]) -> None:
@@ -189,10 +339,10 @@ class _TablePrinter:
         self._explanations: list[Explanation] = []
         self._shown = self._items = self._unknown = self._skipped = 0
 
-    def add(self, predictions: Predictions, explanations: Sequence[Explanation | None]) -> None:
+    def add(self, predictions: Predictions, explanations: Sequence[Sequence[Explanation]]) -> None:
         if self._shown < _SHOWN:
             self._parts.append(predictions)
-            self._explanations += [e for e in explanations[: _SHOWN - self._shown] if e is not None]
+            self._explanations += [e for found in explanations[: _SHOWN - self._shown] for e in found]
             self._shown += len(predictions)
         for error in predictions.errors:
             self._skipped += error is not None

@@ -12,6 +12,7 @@ from unseen.errors import InputError
 
 if TYPE_CHECKING:
     from unseen.diagnosis import Diagnosis
+    from unseen.vocabulary import Vocabulary
 
 __all__ = ["EXAMPLE", "diagnose"]
 
@@ -20,6 +21,9 @@ EXAMPLE = (
     "unseen diagnose photos/ --classes classes.yaml --out diagnosis/"
 )
 
+#: Vectors that are compared with each other; of more, so many are drawn.
+_MOST_VECTORS = 10_000
+
 
 def diagnose(
     what: Annotated[
@@ -27,7 +31,7 @@ def diagnose(
         typer.Argument(
             metavar="WHAT",
             help="A data set's folder (see `unseen dataset`); a file of predictions or scores; or, with --classes, a "
-            "folder of photos without labels.",
+            "folder of photos without labels, or what `unseen embed` wrote of them.",
             show_default=False,
         ),
     ],
@@ -87,11 +91,20 @@ def _look(
 ) -> Diagnosis:
     from unseen.diagnosis import Diagnosis, check_recognizer, diagnose, diagnose_predictions
 
+    if classes is None and what.is_dir():
+        from unseen.labelling.reading import is_stored
+
+        if is_stored(what):
+            raise InputError(f"diagnose: {what} holds what a labelling run wrote; it is looked at with --classes FILE.")
     if classes is not None:
+        from unseen.labelling.reading import is_embeddings
         from unseen.recognizer import Recognizer
         from unseen.vocabulary.model import Vocabulary
 
-        recognizer, vocabulary = Recognizer.load(model), Vocabulary.parse(classes)
+        vocabulary = Vocabulary.parse(classes)
+        if is_embeddings(what):
+            return _look_at_vectors(what, vocabulary, model, seed)
+        recognizer = Recognizer.load(model)
         settings = {"photos": what.name, "classes": len(vocabulary), "model": model}
         findings = tuple(check_recognizer(recognizer, vocabulary, what))
         return Diagnosis(f"{model} on {what.name}, without labels", findings, (), settings)
@@ -104,3 +117,25 @@ def _look(
     if "random_state" in chosen.get_params(deep=False):
         chosen.set_params(random_state=seed)
     return diagnose(read_dataset(what, prototypes=prototypes), chosen, open_test=test, seed=seed)
+
+
+def _look_at_vectors(what: Path, vocabulary: Vocabulary, model: str, seed: int) -> Diagnosis:
+    """Look at stored vectors, or at a sample of them where there are very many; no photo is encoded."""
+    from unseen.diagnosis import Diagnosis
+    from unseen.diagnosis.vocabulary_checks import check_vectors
+    from unseen.labelling.reading import open_embeddings
+    from unseen.labelling.rescoring import load_model, stored_items
+
+    stored = open_embeddings(what)
+    if stored.warning:
+        typer.echo(f"unseen: {stored.warning}", err=True)
+    # "default" is what nobody chose; the folder knows which model made its vectors.
+    recognizer = load_model(stored, None if model == "default" else model)
+    names, vectors = stored_items(stored, most=_MOST_VECTORS, seed=seed)
+    usable = len(stored) - stored.n_errors
+    name = str(stored.settings.get("model", model))
+    settings = {"vectors": what.name, "classes": len(vocabulary), "model": name, "photos": usable}
+    if len(names) < usable:
+        settings["photos looked at"] = len(names)
+    findings = tuple(check_vectors(recognizer, vocabulary, names, vectors))
+    return Diagnosis(f"{name} on {what.name}, without labels", findings, (), settings)

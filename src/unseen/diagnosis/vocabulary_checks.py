@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unseen.recognizer import Recognizer
     from unseen.vocabulary import Vocabulary
 
-__all__ = ["check_recognizer"]
+__all__ = ["check_recognizer", "check_vectors"]
 
 Array = np.ndarray[Any, Any]
 
@@ -97,14 +97,43 @@ def check_recognizer(
     >>> [f.title for f in check_recognizer(unseen.Recognizer.load(), classes, photos)]
     ['Hubness', 'Near-duplicate prototypes', 'Odd ones out']
     """
+    owner = "check_recognizer"
+    check_number(owner, "near", near, low=0, high=1, low_open=True)
+    _check_reach(owner, reach)
+    names, X = _encoded(owner, recognizer, items)
+    return check_vectors(recognizer, vocabulary, names, X, reach=reach, near=near, level=level)
+
+
+def check_vectors(
+    recognizer: Recognizer,
+    vocabulary: Vocabulary,
+    names: Sequence[str],
+    X: Array,
+    *,
+    reach: Reach | None = None,
+    near: float = 0.95,
+    level: float = 0.99,
+) -> list[Finding]:
+    """Look for what :func:`check_recognizer` looks for, in vectors (n, d) of photos that were encoded before.
+
+    Parameters
+    ----------
+    recognizer, vocabulary, reach, near, level
+        As for :func:`check_recognizer`.
+    names : sequence of str
+        Names of the n photos.
+    X : ndarray of shape (n, d)
+        Their vectors, from the recogniser's encoder.
+    """
     from unseen.vocabulary import check_vocabulary
 
     owner = "check_recognizer"
-    if reach is not None and not isinstance(reach, Reach):
-        raise InputError(message(owner, "reach", "a fitted Reach or None", reach, "Pass Reach().fit(vectors)"))
     closeness = check_number(owner, "near", near, low=0, high=1, low_open=True)
+    _check_reach(owner, reach)
+    if not len(X):
+        found = verbatim("none")
+        raise InputError(message(owner, "items", "at least one vector", found, "Check the errors of the run"))
     prototypes: Prototypes = recognizer.prototypes(vocabulary)
-    names, X = _encoded(owner, recognizer, items)
     if reach is not None and getattr(reach, "n_features_in_", X.shape[1]) != X.shape[1]:
         found = verbatim(f"one of {reach.n_features_in_} dimensions")
         expected = f"fitted to vectors of {X.shape[1]} dimensions, like this encoder's"
@@ -114,6 +143,11 @@ def check_recognizer(
     rows = [{"first": pair.first, "second": pair.second, "cosine": pair.cosine} for pair in pairs]
     away = _odd_ones_out(X, names) if reach is None else measure_reach(reach, X, level=level, names=names)
     return [hubs, duplicate_finding(rows, closeness, prototypes), away]
+
+
+def _check_reach(owner: str, reach: Any) -> None:
+    if reach is not None and not isinstance(reach, Reach):
+        raise InputError(message(owner, "reach", "a fitted Reach or None", reach, "Pass Reach().fit(vectors)"))
 
 
 def _encoded(owner: str, recognizer: Recognizer, items: Any) -> tuple[list[str], Array]:

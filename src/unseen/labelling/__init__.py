@@ -1,0 +1,74 @@
+"""Labelling a big folder: sources -> shards -> Parquet parts with a manifest.
+
+::
+
+    references.py   where one item is, and how its bytes are read
+    sources.py      what people point at -> a stream of references (files, and the modules below)
+    lists.py        tables of paths, addresses or bytes
+    archives.py     tar and zip
+    remote.py       fsspec addresses
+    videos.py       frames
+    labeller.py     references -> rows, in one process
+    rows.py         the columns
+    shards.py       a source cut into shards; what is done is passed over
+    parts.py        Parquet files, whole or not at all
+    journal.py      rows of the part that is being made
+    manifest.py     which parts count; one run at a time
+    run.py          `label` and `embed`
+    report.py       what a run did
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unseen.labelling.labeller import Job, Labeller
+    from unseen.labelling.manifest import Manifest, Output, read_manifest
+    from unseen.labelling.parts import PartSummary
+    from unseen.labelling.report import Report
+    from unseen.labelling.run import embed, label
+    from unseen.labelling.shards import Shard, label_shard, plan_shards
+    from unseen.labelling.sources import Source, open_source
+
+__all__ = [
+    "Job",
+    "Labeller",
+    "Manifest",
+    "Output",
+    "PartSummary",
+    "Report",
+    "Shard",
+    "Source",
+    "embed",
+    "label",
+    "label_shard",
+    "open_source",
+    "plan_shards",
+    "read_manifest",
+]
+
+_HOME = {
+    "Job": "labeller",
+    "Labeller": "labeller",
+    "Manifest": "manifest",
+    "Output": "manifest",
+    "PartSummary": "parts",
+    "Report": "report",
+    "Shard": "shards",
+    "Source": "sources",
+    "embed": "run",
+    "label": "run",
+    "label_shard": "shards",
+    "open_source": "sources",
+    "plan_shards": "shards",
+    "read_manifest": "manifest",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
