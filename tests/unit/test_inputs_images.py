@@ -531,7 +531,10 @@ def test_the_result_is_the_callers() -> None:
     [
         ({"size": 0}, "prepare_image: size must be a whole number of at least 1; got 0. Pass"),
         ({"size": True}, "prepare_image: size must be a whole number of at least 1; got True. Pass"),
-        ({"size": 8, "resize": "crop"}, "resize must be one of center_crop, squash, pad; got 'crop'. Pass one"),
+        (
+            {"size": 8, "resize": "crop"},
+            "resize must be one of center_crop, squash, pad, shortest_edge; got 'crop'. Pass one",
+        ),
         ({"size": 8, "resample": "cubic"}, "resample must be one of nearest, box, bilinear"),
         ({"size": 8, "crop_fraction": 0}, "crop_fraction must be None or above 0 and at most 1; got 0. Pass None"),
         ({"size": 8, "crop_fraction": 1.1}, "crop_fraction must be None or above 0 and at most 1; got 1.1"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from unseen.encoders.base import Similarity
 from unseen.encoders.default import default_folder
 from unseen.encoders.onnx import OnnxEncoder
 from unseen.errors import InputError, ItemError, ModelError
@@ -28,6 +32,10 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     card = json.loads(path.read_text())
     change(card)
     path.write_text(json.dumps(card))
+
+
+def resize(card: dict[str, Any], **changes: Any) -> None:
+    card["image"]["resize"].update(changes)
 
 
 def test_a_copy_gives_the_same_vectors_under_the_same_fingerprint(folder: Path) -> None:
@@ -54,6 +62,18 @@ def test_a_card_that_is_no_json(folder: Path, content: str) -> None:
         OnnxEncoder(folder)
 
 
+def test_a_card_that_is_a_pipe_or_endless(folder: Path) -> None:
+    (folder / "encoder.json").unlink()
+    os.mkfifo(folder / "encoder.json")
+    with pytest.raises(ModelError, match=r"encoder.json cannot be read: it is no file"):
+        OnnxEncoder(folder)
+    (folder / "encoder.json").unlink()
+    with (folder / "encoder.json").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelError, match=r"encoder.json cannot be read: it has 1,099,511,627,776 bytes"):
+        OnnxEncoder(folder)
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -72,8 +92,47 @@ def test_a_card_that_is_no_json(folder: Path, content: str) -> None:
         (lambda card: card["image"]["resize"].update(resample=[1]), "image.resize.resample must be one of nearest"),
         (lambda card: card["image"]["resize"].update(crop_fraction=2), "crop_fraction must be above 0 and at most 1"),
         (lambda card: card["text"].update(max_length=-1), "text.max_length must be from 1 to 65536"),
-        (lambda card: card["text"].update(input_names=["ids"]), "text.input_names must be two names"),
-        (lambda card: card["text"].update(input_names=[1, 2]), "text.input_names must be two names"),
+        (lambda card: card["text"].update(input_names=["a", "b", "c"]), "text.input_names must be one or two names"),
+        (lambda card: card["text"].update(input_names=[1, 2]), "text.input_names must be one or two names"),
+        (lambda card: card["text"].update(input_names=[]), "text.input_names must be one or two names"),
+        (lambda card: card["text"].update(padding="left"), "text.padding must be one of longest, max_length"),
+        (lambda card: card["text"].update(padding=None), "text.padding must be one of longest, max_length"),
+        (lambda card: card["text"].update(pad_id=-1), "text.pad_id must be from 0 to 2147483647"),
+        (lambda card: card["text"].update(pad_id=1 << 31), "text.pad_id must be from 0 to 2147483647"),
+        (lambda card: card["text"].update(pad_id=0.5), "text.pad_id must be from 0 to 2147483647"),
+        (lambda card: card["text"].update(dim=0), "text.dim must be from 1 to 1048576"),
+        (lambda card: card["image"].update(dim=1 << 40), "image.dim must be from 1 to 1048576"),
+        (lambda card: card["text"].update(one_by_one=1), "text.one_by_one must be true or false"),
+        (lambda card: card["image"].update(one_by_one="no"), "image.one_by_one must be true or false"),
+        (lambda card: card["image"].update(file="a\0b"), "image.file must be a plain file name"),
+        (lambda card: card["text"].update(lexicon=7), "text.lexicon must be a plain file name; got 7"),
+        (lambda card: card.update(name=["x"]), "name must be a text"),
+        (lambda card: card.update(shared_space="yes"), "shared_space must be true or false"),
+        (lambda card: card.update(shared_space=True), "text.dim must be image.dim, 1280, where shared_space is true"),
+        (
+            lambda card: (card.update(shared_space=True), card.pop("text")),
+            "the card must be about images and texts where shared_space is true",
+        ),
+        (lambda card: card.update(similarity={}), "similarity must be left out unless shared_space is true"),
+        (lambda card: resize(card, offset="up"), "image.resize.offset must be one of round, floor"),
+        (lambda card: resize(card, exact="yes"), "image.resize.exact must be true or false"),
+        (lambda card: resize(card, crop_fraction=True), "crop_fraction must be above 0 and at most 1"),
+        (lambda card: resize(card, crop_fraction=math.nan), "crop_fraction must be above 0 and at most 1"),
+        (lambda card: resize(card, mode="shortest_edge"), "crop_fraction must be left out with shortest_edge"),
+        (
+            lambda card: resize(card, mode="squash", edge=300),
+            "image.resize.edge must be left out but with shortest_edge",
+        ),
+        (
+            lambda card: resize(card, mode="squash", crop_fraction=None, edge=259),
+            "edge must be from image.size to 4096",
+        ),
+        (
+            lambda card: resize(card, mode="squash", crop_fraction=None, edge=1e9),
+            "edge must be from image.size to 4096",
+        ),
+        (lambda card: resize(card, fill=[1, 2]), "image.resize.fill must be three whole numbers from 0 to 255"),
+        (lambda card: resize(card, fill=[1, 2, 256]), "image.resize.fill must be three whole numbers from 0 to 255"),
         (lambda card: card.update(templates="{name}"), "templates must be a list of texts with {name}"),
         (lambda card: card.update(templates=[]), "templates must be a list of texts with {name}"),
         (lambda card: (card.pop("image"), card.pop("text")), "the card must be about images, texts or both"),
@@ -83,6 +142,68 @@ def test_a_card_that_does_not_fit(folder: Path, change: Callable[[dict[str, Any]
     edit(folder, change)
     with pytest.raises(ModelError, match=match):
         OnnxEncoder(folder)
+
+
+def shared(similarity: Any) -> dict[str, Any]:
+    """Return a card of a shared space that fits; its networks are never opened."""
+    image = {"file": "image.onnx", "size": 8, "resize": {"mode": "squash"}, "dim": 384}
+    text = {"file": "text.onnx", "tokenizer": "tokenizer.json", "max_length": 8, "dim": 384, "input_names": ["ids"]}
+    parts = {"image": {**image, "input_name": "x", "output_name": "y"}, "text": {**text, "output_name": "y"}}
+    card = {"format": "unseen-encoder", "version": 1, "shared_space": True, **parts}
+    return card if similarity is None else {**card, "similarity": similarity}
+
+
+@pytest.mark.parametrize(
+    ("similarity", "expected"),
+    [
+        (None, None),
+        ({"activation": "softmax", "scale": 100}, Similarity("softmax", 100.0, 0.0)),
+        ({"activation": "sigmoid", "scale": 112.5, "bias": -16.5}, Similarity("sigmoid", 112.5, -16.5)),
+    ],
+)
+def test_how_a_cosine_is_read(folder: Path, similarity: Any, expected: Similarity | None) -> None:
+    (folder / "encoder.json").write_text(json.dumps(shared(similarity)))
+    encoder = OnnxEncoder(folder)
+    assert encoder.similarity == expected
+    assert encoder.shared_space
+    assert encoder.spec == f"onnx:{folder}"
+
+
+@pytest.mark.parametrize(
+    ("similarity", "match"),
+    [
+        ([], "similarity must be an object with activation, scale and bias"),
+        ({"scale": 1}, "similarity.activation must be softmax or sigmoid"),
+        ({"activation": ["softmax"], "scale": 1}, "similarity.activation must be softmax or sigmoid"),
+        ({"activation": "softmax"}, r"similarity.scale must be above 0 and at most 1e\+06"),
+        ({"activation": "softmax", "scale": 0}, "similarity.scale must be above 0"),
+        ({"activation": "softmax", "scale": math.inf}, "similarity.scale must be above 0"),
+        ({"activation": "softmax", "scale": math.nan}, "similarity.scale must be above 0"),
+        ({"activation": "softmax", "scale": True}, "similarity.scale must be above 0"),
+        ({"activation": "softmax", "scale": 10**400}, "similarity.scale must be above 0"),
+        ({"activation": "sigmoid", "scale": 1, "bias": None}, r"similarity.bias must be from -1e\+06 to 1e\+06"),
+        ({"activation": "sigmoid", "scale": 1, "bias": -1e7}, "similarity.bias must be from"),
+    ],
+)
+def test_a_similarity_that_does_not_fit(folder: Path, similarity: Any, match: str) -> None:
+    (folder / "encoder.json").write_text(json.dumps(shared(similarity)))
+    with pytest.raises(ModelError, match=match):
+        OnnxEncoder(folder)
+
+
+def test_a_name_cannot_steer_the_terminal(folder: Path) -> None:
+    edit(folder, lambda card: card.update(name="a\x1b[2Jb\n"))
+    assert OnnxEncoder(folder).name == "a\\x1b[2Jb\\n"
+
+
+def test_an_exact_card_is_prepared_by_pillow_alone(folder: Path) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (600, 500, 3), np.uint8)
+    edit(folder, lambda card: card["image"].update(size=64, resize={"mode": "shortest_edge", "edge": 70}))
+    whole = Image.fromarray(photo).resize((70, 84), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(OnnxEncoder(folder).prepare_image(photo), np.array(whole.crop((3, 10, 67, 74))))
+    edit(folder, lambda card: resize(card, exact=False))
+    difference = OnnxEncoder(folder).prepare_image(photo).astype(int) - np.array(whole.crop((3, 10, 67, 74)))
+    assert 0 < np.abs(difference).max() <= 16
 
 
 @pytest.mark.parametrize(

@@ -7,31 +7,28 @@ what does not fit the card is refused with the reason.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from unseen.encoders.base import Encoder, available_cores
+from unseen.encoders.base import Encoder, Similarity, available_cores
 from unseen.encoders.lexicon import Lexicon
+from unseen.encoders.onnx_card import CARD, prepare_options, read_card
+from unseen.encoders.onnx_scan import external_file
 from unseen.errors import ModelError
-from unseen.inputs.images import RESAMPLES, RESIZES, prepare_image
+from unseen.inputs.images import prepare_image
+from unseen.validation import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
 __all__ = ["OnnxEncoder", "open_session"]
-
-_CARD = "encoder.json"
-_FORMAT, _VERSION = "unseen-encoder", 1
-#: Far beyond any network's; a card that asks for more is after this machine's memory.
-_MAX_SIZE, _MAX_TOKENS = 4096, 1 << 16
 
 
 class OnnxEncoder(Encoder):
@@ -40,7 +37,8 @@ class OnnxEncoder(Encoder):
     Parameters
     ----------
     folder : path
-        Holds ``encoder.json`` (format ``unseen-encoder``, version 1), the networks and the tokenizer.
+        Holds ``encoder.json`` (format ``unseen-encoder``, version 1; see :mod:`unseen.encoders.onnx_card`), the
+        networks and the tokenizer. `unseen export` writes such a folder.
 
     Raises
     ------
@@ -50,20 +48,27 @@ class OnnxEncoder(Encoder):
     Notes
     -----
     The image network takes uint8 RGB pixels ``(b, s, s, 3)`` and normalises them itself; the text network takes
-    token ids and their mask, pools and normalises. Networks load when first used.
+    token ids, and their mask where it needs one, pools and normalises. Networks load when first used. A network may
+    keep weights in a file of its own name with ``.data`` behind it, and in no other.
     """
+
+    #: What the part of ``onnx:…`` after the colon is.
+    takes: ClassVar[str | None] = "<folder>"
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        card = _read_card(self.folder)
+        card = read_card(self.folder)
         self._image: dict[str, Any] = card.get("image") or {}
         self._text: dict[str, Any] = card.get("text") or {}
-        self.name = str(card.get("name", self.folder.name))
+        self.name = one_line(card.get("name", self.folder.name))
+        self.spec = f"onnx:{folder}"
         self.modalities = frozenset(kind for kind in ("image", "text") if card.get(kind))
         self.shared_space = bool(card.get("shared_space", False))
         self.image_dim = self._image.get("dim")
         self.text_dim = self._text.get("dim")
         self.image_size = int(self._image.get("size", 0))
+        similarity = card.get("similarity")
+        self.similarity = None if similarity is None else _similarity(similarity)
         self.templates = tuple(card.get("templates", Encoder.templates))
         lexicon = self._text.get("lexicon")
         self.lexicon = Lexicon(self.folder / lexicon) if lexicon else None
@@ -72,37 +77,43 @@ class OnnxEncoder(Encoder):
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the card and of every file it names."""
+        """SHA-256 of the card, of every file it names, and of the files these keep weights in."""
         digest = hashlib.sha256(b"unseen-encoder-1")
         names = [self._image.get("file"), *(self._text.get(key) for key in ("file", "tokenizer", "lexicon"))]
-        for name in [_CARD, *(name for name in names if name)]:
-            with (self.folder / name).open("rb") as file:
+        files = [self.folder / name for name in [CARD, *names] if name]
+        networks = [self.folder / part["file"] for part in (self._image, self._text) if part]
+        files += [file for file in map(external_file, networks) if file is not None]
+        for path in files:
+            with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
 
     def prepare_image(self, content: Any) -> npt.NDArray[np.uint8]:
         """Decode, turn upright, resize and crop one image; see :mod:`unseen.inputs.images`."""
-        resize = self._image["resize"]
-        return prepare_image(
-            content,
-            size=self.image_size,
-            resize=resize["mode"],
-            crop_fraction=resize.get("crop_fraction"),
-            resample=resize.get("resample", "bicubic"),
-        )
+        return prepare_image(content, **self._options)
+
+    @cached_property
+    def _options(self) -> dict[str, Any]:
+        return prepare_options(self._image)
 
     def _encode_pixels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return self._run("image", {self._image["input_name"]: pixels}, threads=1)
+        rows = pixels[:, None] if self._image.get("one_by_one") else [pixels]
+        name = self._image["input_name"]
+        return np.concatenate([self._run("image", {name: row}, threads=1) for row in rows])
 
     def _encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        if self._text.get("one_by_one") and len(texts) > 1:  # each without the padding that a longer one asks for
+            return np.concatenate([self._encode_texts([text]) for text in texts])
         encodings = self._tokenizer.encode_batch(list(texts))
-        width = max(len(encoding.ids) for encoding in encodings)
-        ids = np.zeros((len(texts), width), np.int64)
+        longest = max(len(encoding.ids) for encoding in encodings)
+        width = self._text["max_length"] if self._text.get("padding") == "max_length" else max(longest, 1)
+        ids = np.full((len(texts), width), self._text.get("pad_id", 0), np.int64)
         mask = np.zeros((len(texts), width), np.int64)
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = encoding.ids
             mask[row, : len(encoding.ids)] = 1
-        inputs = dict(zip(self._text["input_names"], (ids, mask), strict=True))
+        # A network that takes one input reads the ids alone.
+        inputs = dict(zip(self._text["input_names"], (ids, mask), strict=False))
         return self._run("text", inputs, threads=available_cores())
 
     @cached_property
@@ -120,13 +131,14 @@ class OnnxEncoder(Encoder):
 
     def _run(self, kind: str, inputs: dict[str, Any], *, threads: int) -> npt.NDArray[np.float32]:
         part = {"image": self._image, "text": self._text}[kind]
+        n = len(next(iter(inputs.values())))
         session = self._session(kind, threads=threads)
         try:
             vectors = np.asarray(session.run([part["output_name"]], inputs)[0], dtype=np.float32)
         except Exception as error:  # noqa: BLE001  onnxruntime has no common base for its errors
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"OnnxEncoder: {part['file']} in {self.folder} does not fit its card: {reason}") from None
-        expected = (len(next(iter(inputs.values()))), part["dim"])
+        expected = (n, part["dim"])
         if vectors.shape != expected or not np.isfinite(vectors).all():
             raise ModelError(
                 f"OnnxEncoder: {part['file']} in {self.folder} must give finite vectors of shape {expected}; got "
@@ -148,8 +160,9 @@ def open_session(path: Path, *, threads: int) -> Any:
     Raises
     ------
     ModelError
-        When the file is missing or damaged.
+        When the file is missing or damaged, or reads other files than its own (see :mod:`unseen.encoders.onnx_scan`).
     """
+    external_file(path)
     # Some builds of onnxruntime record what they run on and send it; read when the library is first imported.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime as ort
@@ -158,6 +171,8 @@ def open_session(path: Path, *, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Not the format that onnxruntime keeps compiled networks in, which a file's name alone would choose.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     # A thread that spins while it waits takes its core from the decoders.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
@@ -166,71 +181,5 @@ def open_session(path: Path, *, threads: int) -> Any:
         raise ModelError(f"OnnxEncoder: {path.name} in {path.parent} cannot be loaded: {error}") from None
 
 
-def _read_card(folder: Path) -> dict[str, Any]:
-    path = folder / _CARD
-    try:
-        card = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"OnnxEncoder: {folder} must hold {_CARD}; it is missing. Point at a folder that unseen saved."
-        ) from None
-    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise ModelError(f"OnnxEncoder: {path} cannot be read: {error}.") from None
-    if not isinstance(card, dict) or card.get("format") != _FORMAT or card.get("version") != _VERSION:
-        raise ModelError(f"OnnxEncoder: {path} must be of format {_FORMAT!r}, version {_VERSION}. Update unseen.")
-    _check_card(card, path)
-    return card
-
-
-_NEEDED = {
-    "image": {"file": str, "size": int, "resize": dict, "dim": int, "input_name": str, "output_name": str},
-    "text": {
-        "file": str,
-        "tokenizer": str,
-        "max_length": int,
-        "dim": int,
-        "input_names": list,
-        "output_name": str,
-    },
-}
-
-
-def _check_card(card: dict[str, Any], path: Path) -> None:
-    for kind, needed in _NEEDED.items():
-        part = card.get(kind)
-        if part is None:
-            continue
-        for key, expected in needed.items():
-            value = part.get(key) if isinstance(part, dict) else None
-            if not isinstance(value, expected) or isinstance(value, bool):
-                raise ModelError(f"OnnxEncoder: {path}: {kind}.{key} must be a {expected.__name__}. Save it again.")
-        for key in ("file", "tokenizer", "lexicon"):
-            name = part.get(key)
-            if name is not None and (Path(str(name)).name != name or name in {"", ".", ".."}):
-                raise ModelError(f"OnnxEncoder: {path}: {kind}.{key} must be a plain file name; got {name!r}.")
-            if name is not None and not (path.parent / name).is_file():
-                raise ModelError(f"OnnxEncoder: {path.parent} must hold {name}; it is missing. Save it again.")
-    for what, fits, wanted in _facts(card):
-        if not fits:
-            raise ModelError(f"OnnxEncoder: {path}: {what} must be {wanted}. Save it again.")
-
-
-def _facts(card: dict[str, Any]) -> Iterator[tuple[str, bool, str]]:
-    """Yield what beyond the types must hold of a card: its name, whether it does, and what it must be."""
-    image, text = card.get("image"), card.get("text")
-    templates = card.get("templates", ["{name}"])
-    yield "the card", bool(image or text), "about images, texts or both"
-    good = isinstance(templates, list) and templates and all(isinstance(t, str) and "{name}" in t for t in templates)
-    yield "templates", bool(good), "a list of texts with {name}"
-    if image:
-        resize = image["resize"]
-        fraction = resize.get("crop_fraction", 1)
-        yield "image.size", 1 <= image["size"] <= _MAX_SIZE, f"from 1 to {_MAX_SIZE}"
-        yield "image.resize.mode", resize.get("mode") in RESIZES, f"one of {', '.join(RESIZES)}"
-        yield "image.resize.resample", resize.get("resample", "bicubic") in RESAMPLES, f"one of {', '.join(RESAMPLES)}"
-        good = fraction is None or (isinstance(fraction, int | float) and 0 < fraction <= 1)
-        yield "image.resize.crop_fraction", good, "above 0 and at most 1, or null"
-    if text:
-        names = text["input_names"]
-        yield "text.max_length", 1 <= text["max_length"] <= _MAX_TOKENS, f"from 1 to {_MAX_TOKENS}"
-        yield "text.input_names", len(names) == 2 and all(isinstance(n, str) for n in names), "two names"
+def _similarity(values: dict[str, Any]) -> Similarity:
+    return Similarity(values["activation"], float(values["scale"]), float(values.get("bias", 0)))

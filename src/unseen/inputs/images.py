@@ -16,9 +16,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from unseen.errors import ItemError
-from unseen.inputs.files import input_error, open_regular, os_reason
+from unseen.inputs.files import open_regular, os_reason
 from unseen.inputs.formats import SNIFF_BYTES, TRUNCATED, describe_foreign, exif_orientation, sniff, strip
-from unseen.inputs.resampling import resample_image
+from unseen.inputs.framing import NEUTRAL, RESAMPLES, RESIZES, make_frame
+from unseen.inputs.resampling import resample_exactly, resample_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,22 +29,19 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image, ImageFile
 
+    from unseen.inputs.framing import Frame
+
     Content = str | Path | bytes | Image.Image | npt.NDArray[Any]
-    _Box = tuple[float, float, float, float]
 
 __all__ = ["MAX_PIXELS", "RESAMPLES", "RESIZES", "open_image", "prepare_image"]
 
 #: Largest photo that is decoded unless told otherwise; 180 million pixels take about 0.7 GB while decoding.
 MAX_PIXELS = 180_000_000
-RESIZES = ("center_crop", "squash", "pad")
-RESAMPLES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 # Pillow counts these as a possible attack and warns, which cannot be silenced in one thread; no real GIF is near.
 _MAX_GIF_PIXELS = 80_000_000
 # Reduced decoding keeps at least this many times the pixels that are needed, which leaves the resampling filter
 # enough to work with: results differ by about one grey level in 255.
 _HEADROOM = 2
-# The mean colour of ImageNet: what encoders see as nothing in particular.
-_NEUTRAL = (124, 116, 104)
 # Two threads may be handed the same lazily opened image; decoding it twice at once would corrupt it.
 _LOADING = threading.Lock()
 # The whole list of decoders that may run (TIFF has its own). Not on it: EPS, which starts Ghostscript; PDF; and
@@ -111,7 +109,9 @@ def prepare_image(
     resize: str = "center_crop",
     crop_fraction: float | None = None,
     resample: str = "bicubic",
-    fill: tuple[int, int, int] = _NEUTRAL,
+    edge: int | None = None,
+    offset: str = "round",
+    fill: tuple[int, int, int] = NEUTRAL,
     max_pixels: int = MAX_PIXELS,
     fast: bool = True,
 ) -> npt.NDArray[np.uint8]:
@@ -123,15 +123,22 @@ def prepare_image(
         As for :func:`open_image`.
     size : int
         Width and height of the result.
-    resize : {"center_crop", "squash", "pad"}, default "center_crop"
-        How to make a rectangle square: take the largest square in the middle, change the aspect ratio, or fit
-        all of it and fill the rest.
+    resize : {"center_crop", "shortest_edge", "squash", "pad"}, default "center_crop"
+        How to make a rectangle square: take the largest square in the middle; the same in whole pixels, as
+        torchvision, open_clip and transformers do it (shrink until the shorter side is `edge`, then cut `size` out
+        of the middle); change the aspect ratio; or fit all of it and fill the rest.
     crop_fraction : float in (0, 1] or None, default None
-        Keep only the middle: this fraction of the square's side ("center_crop") or of both sides (otherwise).
+        Keep only the middle: this fraction of the square's side ("center_crop") or of both sides ("squash", "pad").
         ``size / (size + 32)`` is what many networks were evaluated with. None keeps everything.
     resample : {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}, default "bicubic"
         Filter, antialiased. The crop and the resampling are one step with fractions of pixels, so no rounding
-        shifts the picture.
+        shifts the picture; "shortest_edge" rounds on purpose.
+    edge : int or None, default None
+        With "shortest_edge" and "squash", the side that is resized to before `size` is cut out of the middle, at
+        least `size`; None for `size` itself.
+    offset : {"round", "floor"}, default "round"
+        Where that cut begins when a pixel is left over: half to even (torchvision, open_clip) or down
+        (transformers).
     fill : tuple of 3 int, default (124, 116, 104)
         Colour around a padded photo; the default is ImageNet's mean, what networks see as nothing.
     max_pixels : int, default 180 million
@@ -139,7 +146,7 @@ def prepare_image(
     fast : bool, default True
         Whether to decode JPEGs much larger than needed at a half, quarter or eighth of their size, to resample
         with vector instructions, and the largest photos in two steps. Results differ from ``fast=False``, which
-        is Pillow alone, by about one level in 255.
+        is Pillow alone on the upright photo, by about one level in 255.
 
     Returns
     -------
@@ -153,60 +160,31 @@ def prepare_image(
     InputError
         When an option is not among those above.
     """
-    _check_options(size, resize, crop_fraction, resample)
-    frame = _Frame(size, resize, 1.0 if crop_fraction is None else float(crop_fraction))
+    frame = make_frame(
+        size=size, resize=resize, crop_fraction=crop_fraction, resample=resample, edge=edge, offset=offset
+    )
     import numpy as np
     from PIL import Image as PILImage
 
     decoded = _decode(content, max_pixels, frame if fast else None)
-    box, target = frame.fit(*decoded.full_size)
-    scale = decoded.scale
-    part = (box[0] / scale, box[1] / scale, box[2] / scale, box[3] / scale)
-    pixels = resample_image(_to_rgb(decoded), target, part, filter=resample, fast=fast)
-    if decoded.orientation == 1 and target == (size, size):
+    if fast:
+        box, target = frame.fit(*decoded.full_size)
+        scale = decoded.scale
+        part = (box[0] / scale, box[1] / scale, box[2] / scale, box[3] / scale)
+        pixels = resample_image(_to_rgb(decoded), target, part, filter=resample, fast=True)
+        # After resizing, where it costs least; the frame is symmetric, but for the pixel that `offset` is about.
+        orientation = decoded.orientation
+    else:
+        pixels = resample_exactly(_upright(_to_rgb(decoded), decoded.orientation), frame, filter=resample)
+        orientation = 1
+    if orientation == 1 and pixels.shape == (size, size, 3):
         return pixels
-    image = PILImage.fromarray(pixels)
-    image = _upright(image, decoded.orientation)  # after resizing: it costs least, and the frame is symmetric
+    image = _upright(PILImage.fromarray(pixels), orientation)
     if image.size != (size, size):
         canvas = PILImage.new("RGB", (size, size), fill)
         canvas.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
         image = canvas
     return np.array(image)
-
-
-def _check_options(size: int, resize: str, crop_fraction: float | None, resample: str) -> None:
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise input_error(
-            "prepare_image", "size", "a whole number of at least 1", size, "Pass the encoder's side length"
-        )
-    for argument, value, known in (("resize", resize, RESIZES), ("resample", resample, RESAMPLES)):
-        if value not in known:
-            raise input_error("prepare_image", argument, f"one of {', '.join(known)}", value, "Pass one of them")
-    if crop_fraction is not None and not (isinstance(crop_fraction, int | float) and 0 < crop_fraction <= 1):
-        raise input_error(
-            "prepare_image", "crop_fraction", "None or above 0 and at most 1", crop_fraction, "Pass None for everything"
-        )
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """The square that an encoder looks through."""
-
-    size: int
-    resize: str
-    fraction: float
-
-    def fit(self, width: int, height: int) -> tuple[_Box, tuple[int, int]]:
-        """Return which part of a photo is seen, and how large it becomes."""
-        w, h = width * self.fraction, height * self.fraction
-        if self.resize == "center_crop":
-            w = h = min(w, h)
-        target = (self.size, self.size)
-        if self.resize == "pad":
-            zoom = self.size / max(w, h)
-            target = (max(1, round(w * zoom)), max(1, round(h * zoom)))
-        left, top = (width - w) / 2, (height - h) / 2
-        return (left, top, min(left + w, width), min(top + h, height)), target
 
 
 @dataclass(frozen=True)
@@ -220,7 +198,7 @@ class _Decoded:
     depth: int = 16
 
 
-def _decode(content: Content, max_pixels: int, frame: _Frame | None) -> _Decoded:
+def _decode(content: Content, max_pixels: int, frame: Frame | None) -> _Decoded:
     if isinstance(content, str | os.PathLike):
         return _decode_bytes(_read(content, max_pixels), max_pixels, frame)
     if isinstance(content, bytes | bytearray | memoryview):
@@ -249,7 +227,7 @@ def _read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
     return data
 
 
-def _decode_bytes(data: bytes, max_pixels: int, frame: _Frame | None) -> _Decoded:
+def _decode_bytes(data: bytes, max_pixels: int, frame: Frame | None) -> _Decoded:
     kind = sniff(data[:SNIFF_BYTES])
     if kind is None:
         raise ItemError(describe_foreign(data[:SNIFF_BYTES]))
@@ -275,7 +253,7 @@ def _decode_bytes(data: bytes, max_pixels: int, frame: _Frame | None) -> _Decode
     return _Decoded(image, orientation, full_size, scale, depth)
 
 
-def _draft(image: ImageFile.ImageFile, frame: _Frame) -> float:
+def _draft(image: ImageFile.ImageFile, frame: Frame) -> float:
     """Have a JPEG decoded at a fraction of its size where that is enough; return how much smaller it gets."""
     (left, top, right, bottom), (width, height) = frame.fit(*image.size)
     enough = (

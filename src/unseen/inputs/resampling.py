@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-__all__ = ["resample_image"]
+    from unseen.inputs.framing import Frame
+
+__all__ = ["resample_exactly", "resample_image"]
 
 # Pillow's names for the filters that both libraries have -> the resizer's. Not Lanczos: there the two differ by up
 # to 10 levels.
@@ -19,6 +21,9 @@ _VECTORISED = {"box": "box", "bilinear": "bilinear", "bicubic": "catmull_rom"}
 # needs no copy, does most of the work anyway.
 _MAX_COPIED_PIXELS = 4_000_000
 _REDUCING_GAP = 3.0
+# A photo is resized whole before the square is cut out of it, unless that makes more than so many times the pixels
+# that are kept: of a photo one pixel high and millions wide nobody could hold the whole.
+_MAX_EXCESS = 32
 # A resizer keeps its buffers between photos and refuses to be used by two threads at once.
 _own = threading.local()
 
@@ -53,6 +58,37 @@ def resample_image(
         return _vectorised(image, target, box, _VECTORISED[filter])
     resampling = PILImage.Resampling[filter.upper()]
     return np.array(image.resize(target, resampling, box=box, reducing_gap=_REDUCING_GAP if fast else None))
+
+
+def resample_exactly(image: Image.Image, frame: Frame, *, filter: str) -> npt.NDArray[np.uint8]:
+    """Resample an upright RGB image by Pillow alone, to what the frame shows of it.
+
+    Where the frame cuts, the whole image is resized first, as torchvision, open_clip and transformers do it, so that
+    the pixels are theirs.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image in mode RGB
+    frame : Frame
+    filter : {"nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"}
+        As in Pillow.
+
+    Returns
+    -------
+    ndarray of uint8 of shape (height, width, 3)
+        A fresh, writable array; smaller than the frame where there is something to fill.
+    """
+    import numpy as np
+    from PIL import Image as PILImage
+
+    if frame.cuts:
+        width, height = frame.resized(*image.size)
+        if width * height <= _MAX_EXCESS * frame.size**2:
+            whole = image.resize((width, height), PILImage.Resampling[filter.upper()])
+            left, top = frame.cut(width, height)
+            return np.array(whole.crop((left, top, left + frame.size, top + frame.size)))
+    box, target = frame.fit(*image.size)
+    return resample_image(image, target, box, filter=filter, fast=False)
 
 
 def _vectorised(
