@@ -10,10 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unseen.cli.options import (
+    Background,
+    Classes,
+    Ensemble,
+    Index,
+    Model,
+    MultiLabel,
+    Threshold,
+    UnknownBelow,
+    background_of,
+    threshold_of,
+)
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
-from unseen.validation import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,12 +56,7 @@ def classify(
         ),
     ] = None,
     *,
-    classes: Annotated[
-        str,
-        typer.Option(
-            "--classes", "-c", help='A vocabulary file (.yaml, .csv, .txt), or "a, b, c".', show_default=False
-        ),
-    ],
+    classes: Classes,
     text: Annotated[
         Path | None,
         typer.Option(
@@ -58,12 +64,7 @@ def classify(
         ),
     ] = None,
     column: Annotated[str | None, typer.Option("--column", help="The column of --text that holds the texts.")] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", "-m", help="A model of `unseen models` (default, hf:…, open_clip:…), or a saved folder."
-        ),
-    ] = "default",
+    model: Model = "default",
     top_k: Annotated[
         int | None,
         typer.Option(
@@ -74,27 +75,9 @@ def classify(
             show_default="3, with --multi-label 20",
         ),
     ] = None,
-    unknown_below: Annotated[
-        float | None,
-        typer.Option(
-            "--unknown-below",
-            min=0,
-            max=1,
-            help="Call an item unknown when the probability that it is of any class is below this.",
-        ),
-    ] = None,
-    multi_label: Annotated[
-        bool, typer.Option("--multi-label", help="Judge each class alone: an item may be of several, or of none.")
-    ] = False,
-    threshold: Annotated[
-        str | None,
-        typer.Option(
-            "--threshold",
-            help="With --multi-label: accept a class from this probability on; or a .csv file with the columns name "
-            "and threshold (classes that are not in it: 0.5).",
-            show_default="0.5",
-        ),
-    ] = None,
+    unknown_below: UnknownBelow = None,
+    multi_label: MultiLabel = False,
+    threshold: Threshold = None,
     candidates: Annotated[
         Path | None,
         typer.Option(
@@ -102,24 +85,9 @@ def classify(
             help="A .csv file with the columns item and names (separated by |): the classes each item may be of.",
         ),
     ] = None,
-    background: Annotated[
-        str | None,
-        typer.Option(
-            "--background",
-            help='What items may be of besides the classes, "grass, an empty room" or a .txt file; "" for nothing.',
-            show_default="of the model",
-        ),
-    ] = None,
-    ensemble: Annotated[
-        str,
-        typer.Option("--ensemble", help="How several texts of a class become one: mean of embeddings, or of scores."),
-    ] = "embeddings",
-    index: Annotated[
-        str,
-        typer.Option(
-            "--index", help="exact looks at every class; usearch, for very many, at those that a graph finds near."
-        ),
-    ] = "exact",
+    background: Background = None,
+    ensemble: Ensemble = "embeddings",
+    index: Index = "exact",
     transductive: Annotated[
         str | None,
         typer.Option(
@@ -174,9 +142,9 @@ def classify(
         "unknown_below": unknown_below,
         "strict": strict,
         "multi_label": multi_label,
-        "threshold": _threshold(threshold),
+        "threshold": threshold_of(threshold),
         "candidates": read_candidates(candidates) if candidates else None,
-        "background": _background(background),
+        "background": background_of(background),
         "ensemble": ensemble,
         "index": index,
     }
@@ -212,31 +180,6 @@ def classify(
     if page and report:
         page.write(report)
     printer.close([path for path in (out, report) if path])
-
-
-def _threshold(text: str | None) -> float | dict[str, float]:
-    """Return what --threshold says: a number, or the numbers of a file."""
-    from unseen.tasks.small_tables import read_thresholds
-
-    if text is None:
-        return 0.5
-    try:
-        return float(text)
-    except ValueError:
-        path = Path(text)
-    if path.suffix.lower() != ".csv":
-        expected = "a number from 0 to 1, or a .csv file with the columns name and threshold"
-        raise InputError(message("classify", "--threshold", expected, text, "Write for example 0.5"))
-    return read_thresholds(path)
-
-
-def _background(text: str | None) -> list[str] | None:
-    """Return what --background says; names as in --classes, and nothing for an empty text."""
-    from unseen.vocabulary import Vocabulary
-
-    if text is None:
-        return None
-    return list(Vocabulary.parse(text).names) if text.strip() else []
 
 
 @contextmanager

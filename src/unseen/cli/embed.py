@@ -9,7 +9,6 @@ from unseen.cli.label import (
     Engine,
     Every,
     Json,
-    Model,
     Out,
     RayAddress,
     Resume,
@@ -20,6 +19,7 @@ from unseen.cli.label import (
     tell,
     watched,
 )
+from unseen.cli.options import Model
 
 __all__ = ["EXAMPLE", "embed"]
 

@@ -13,6 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unseen.cli.options import (
+    Background,
+    Classes,
+    Ensemble,
+    Index,
+    Model,
+    MultiLabel,
+    Threshold,
+    UnknownBelow,
+    background_of,
+    threshold_of,
+)
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
@@ -46,10 +58,6 @@ Sources = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="The output folder.", show_default=False)]
-Model = Annotated[
-    str,
-    typer.Option("--model", "-m", help="A model of `unseen models` (default, hf:…, open_clip:…), or a saved folder."),
-]
 Engine = Annotated[str, typer.Option("--engine", help="local: this machine; ray: a Ray cluster.")]
 Workers = Annotated[
     int | None,
@@ -93,12 +101,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the totals as JSON, fo
 def label(
     sources: Sources,
     *,
-    classes: Annotated[
-        str,
-        typer.Option(
-            "--classes", "-c", help='A vocabulary file (.yaml, .csv, .txt), or "a, b, c".', show_default=False
-        ),
-    ],
+    classes: Classes,
     out: Out,
     model: Model = "default",
     engine: Engine = "local",
@@ -120,45 +123,12 @@ def label(
             show_default="5, with --multi-label 20",
         ),
     ] = None,
-    unknown_below: Annotated[
-        float | None,
-        typer.Option(
-            "--unknown-below",
-            min=0,
-            max=1,
-            help="Call an item unknown when the probability that it is of any class is below this.",
-        ),
-    ] = None,
-    multi_label: Annotated[
-        bool, typer.Option("--multi-label", help="Judge each class alone: an item may be of several, or of none.")
-    ] = False,
-    threshold: Annotated[
-        str | None,
-        typer.Option(
-            "--threshold",
-            help="With --multi-label: accept a class from this probability on; or a .csv file with the columns name "
-            "and threshold.",
-            show_default="0.5",
-        ),
-    ] = None,
-    background: Annotated[
-        str | None,
-        typer.Option(
-            "--background",
-            help='What items may be of besides the classes, "grass, an empty room" or a .txt file; "" for nothing.',
-            show_default="of the model",
-        ),
-    ] = None,
-    ensemble: Annotated[
-        str,
-        typer.Option("--ensemble", help="How several texts of a class become one: mean of embeddings, or of scores."),
-    ] = "embeddings",
-    index: Annotated[
-        str,
-        typer.Option(
-            "--index", help="exact looks at every class; usearch, for very many, at those that a graph finds near."
-        ),
-    ] = "exact",
+    unknown_below: UnknownBelow = None,
+    multi_label: MultiLabel = False,
+    threshold: Threshold = None,
+    background: Background = None,
+    ensemble: Ensemble = "embeddings",
+    index: Index = "exact",
     column: Column = None,
     every: Every = None,
     as_json: Json = False,
@@ -166,7 +136,6 @@ def label(
     """Label photos of any number into a folder of Parquet files; killed and started again, nothing is lost."""
     if threshold is not None and not multi_label:
         raise InputError("label: --threshold needs --multi-label: else the likeliest class is the answer. See --help.")
-    from unseen.cli.classify import _background, _threshold
     from unseen.labelling.run import label as run
     from unseen.vocabulary import Vocabulary
 
@@ -175,8 +144,8 @@ def label(
         "top_k": top_k,
         "unknown_below": unknown_below,
         "multi_label": multi_label,
-        "threshold": _threshold(threshold),
-        "background": _background(background),
+        "threshold": threshold_of(threshold),
+        "background": background_of(background),
         "ensemble": ensemble,
         "index": index,
         "embeddings": embeddings,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from unseen.inputs.sources import Item
 
-__all__ = ["Batch", "encode_stream"]
+__all__ = ["Batch", "encode_stream", "grouped"]
 
 
 @dataclass(frozen=True)
@@ -108,3 +108,17 @@ def _sizes(batch_size: int, n_workers: int) -> Iterator[int]:
         for _ in range(n_workers):
             yield size
         size = min(2 * size, 3 * batch_size)
+
+
+def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Yield batches in lists of at least `size` items, as far as they go."""
+    waiting: list[Batch] = []
+    n = 0
+    for batch in batches:
+        waiting.append(batch)
+        n += len(batch.items)
+        if n >= size:
+            yield waiting
+            waiting, n = [], 0
+    if waiting:
+        yield waiting

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseen.encoders.pipeline import grouped
 from unseen.errors import ItemError
 from unseen.inputs.sources import Item
 from unseen.labelling.measure import measure
@@ -203,20 +204,6 @@ class _Ticket:
     reference: Reference
     measured: Measured
     content: Any = None
-
-
-def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
-    """Yield batches in lists of at least `size` items, as far as they go."""
-    waiting: list[Batch] = []
-    n = 0
-    for batch in batches:
-        waiting.append(batch)
-        n += len(batch.items)
-        if n >= size:
-            yield waiting
-            waiting, n = [], 0
-    if waiting:
-        yield waiting
 
 
 def _digest(content: Any) -> str | None:

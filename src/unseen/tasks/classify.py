@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseen.encoders.pipeline import grouped
 from unseen.inputs.sources import iter_images
 from unseen.inputs.texts import iter_texts
 from unseen.tasks.indexed import judge_for
@@ -14,7 +15,6 @@ from unseen.tasks.indexed import judge_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from unseen.encoders.pipeline import Batch
     from unseen.recognizer import Recognizer
     from unseen.tasks.judge import Answer, Judge
     from unseen.vocabulary import Vocabulary
@@ -67,26 +67,12 @@ def make_judge(
 
 
 def _images(judge: Judge, recognizer: Recognizer, items: Any) -> Iterator[Answer]:
-    for batches in _together(recognizer.encoder.stream_images(items), judge.at_once):
+    for batches in grouped(recognizer.encoder.stream_images(items), judge.at_once):
         names = [item.name for batch in batches for item in batch.items]
         pixels = [one for batch in batches for one in batch.pixels]
         vectors = np.concatenate([batch.vectors for batch in batches if batch.vectors.size] or [batches[0].vectors])
         yield judge.answer(names, vectors, pixels, [error for batch in batches for error in batch.errors])
     judge.tell_unused()
-
-
-def _together(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
-    """Yield batches in lists of at least `size` items, as far as they go."""
-    waiting: list[Batch] = []
-    n = 0
-    for batch in batches:
-        waiting.append(batch)
-        n += len(batch.items)
-        if n >= size:
-            yield waiting
-            waiting, n = [], 0
-    if waiting:
-        yield waiting
 
 
 def _texts(judge: Judge, recognizer: Recognizer, items: Any) -> Iterator[Answer]:
