@@ -94,7 +94,9 @@ def contestants(arguments: argparse.Namespace, files: list[Path], models: Path) 
     from unseen.encoders.loading import load_encoder
     from unseen.encoders.onnx import open_session
 
-    torch.set_num_threads(CORES)
+    # Not torch.set_num_threads: that would fix the number for every thread's matrix products, ours on one core too.
+    if torch.get_num_threads() != CORES:
+        raise SystemExit(f"clip_speed: torch takes {torch.get_num_threads()} threads here, not {CORES}")
     folder = made_clip(models / "clip")
     encoder: Any = load_encoder(f"hf:{folder}")
     pixels = np.stack([encoder.prepare_image(file) for file in files])

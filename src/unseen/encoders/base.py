@@ -127,6 +127,9 @@ class Encoder(ABC):
     def _encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return (b, k) for texts."""
 
+    def _begin_worker(self) -> None:  # noqa: B027  most have nothing to make ready
+        """Make ready a thread of `stream_images`, called in it before all else; there is one per core."""
+
     # -- what everybody calls ----------------------------------------------------------------------------
 
     def stream_images(
@@ -149,6 +152,7 @@ class Encoder(ABC):
             encode=self._encode_pixels,
             batch_size=self.batch_size,
             n_workers=cores or available_cores(),
+            begin=self._begin_worker,
         )
 
     def encode_images(self, images: Any) -> npt.NDArray[np.float32]:

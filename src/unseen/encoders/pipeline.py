@@ -56,12 +56,14 @@ def encode_stream(
     encode: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]],
     batch_size: int,
     n_workers: int,
+    begin: Callable[[], None] | None = None,
 ) -> Iterator[Batch]:
     """Yield batches in the order of `items`; at most ``2 * n_workers`` are in memory.
 
     The first ones are small, so that a few items are shared among all workers and a slow source is answered soon;
     they grow to ``3 * batch_size`` items, so that what is done once per batch is done seldom. The network sees at
-    most `batch_size` at a time. `items` is drawn from in the caller's thread only, only as far ahead as that bound.
+    most `batch_size` at a time. Each worker thread calls `begin` before all else. `items` is drawn from in the
+    caller's thread only, only as far ahead as that bound.
     """
 
     def work(chunk: list[Item]) -> Batch:
@@ -86,7 +88,7 @@ def encode_stream(
     source = iter(items)
     sizes = _sizes(batch_size, n_workers)
     waiting: deque[Future[Batch]] = deque()
-    pool = ThreadPoolExecutor(n_workers, thread_name_prefix="unseen-encode")
+    pool = ThreadPoolExecutor(n_workers, thread_name_prefix="unseen-encode", initializer=begin)
     try:
         while True:
             while len(waiting) < 2 * n_workers and (chunk := list(islice(source, next(sizes)))):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from abc import abstractmethod
+from contextlib import nullcontext
 from functools import cached_property
 from importlib.util import find_spec
 from threading import Lock
@@ -44,8 +45,10 @@ class TorchEncoder(Encoder):
 
     Notes
     -----
-    One network call runs at a time, on all of torch's threads, while other threads decode; the host's number of
-    torch threads is left as it is.
+    On the CPU each thread of `stream_images` decodes and encodes on a core of its own: torch's threads for one call,
+    several calls at a time, would be more than there are cores, and wait for each other. The host's number of torch
+    threads is left as it is, and serves texts; where the host has set it (``torch.set_num_threads``), matrix products
+    keep to it in every thread, which costs speed. Another device runs one call at a time, while other threads decode.
     """
 
     extra: ClassVar[str] = "hf"
@@ -55,7 +58,7 @@ class TorchEncoder(Encoder):
         self.device = _checked_device(type(self).__name__, device)
         if self.device != "cpu":
             self.batch_size = 32
-        self._busy = Lock()
+        self._lock = Lock()
 
     # -- what an author writes ---------------------------------------------------------------------------
 
@@ -150,12 +153,22 @@ class TorchEncoder(Encoder):
         clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         return self._run("text", *self.tokenize(clean))
 
+    def _begin_worker(self) -> None:
+        import torch
+        from threadpoolctl import ThreadpoolController
+
+        # Torch sets up a thread's number of threads when it is first used there, and OpenMP keeps that number by
+        # thread: so in this order, and no other thread is touched.
+        torch.get_num_threads()
+        ThreadpoolController().limit(limits=1, user_api="openmp")
+
     def _run(self, kind: str, *inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         import torch
 
         dim = self.image_dim if kind == "image" else self.text_dim
-        with self._busy, torch.inference_mode():
+        with self._lock:
             network = self._image_network if kind == "image" else self._text_network
+        with nullcontext() if self.device == "cpu" else self._lock, torch.inference_mode():
             tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in inputs]
             vectors: npt.NDArray[np.float32] = network(*tensors).cpu().numpy()
         if vectors.shape != (len(inputs[0]), dim) or not np.isfinite(vectors).all():
