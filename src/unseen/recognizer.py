@@ -154,7 +154,7 @@ class Recognizer:
         """Write the recogniser into a folder that `load` reads.
 
         An encoder that has a name (``default``) or comes from a hub (``hf:…``) is written by that name and loaded
-        from there again; an encoder that lives in an ONNX folder is copied.
+        from there again, if it is the same by then; an encoder that lives in an ONNX folder is copied.
 
         Raises
         ------
@@ -177,11 +177,18 @@ class Recognizer:
         # Nothing is written before it is clear that every class will be found again.
         folder.mkdir(parents=True, exist_ok=True)
         if name is None and isinstance(self.encoder, OnnxEncoder):
-            shutil.copytree(self.encoder.folder, folder / "encoder")
+            place = folder.resolve()  # perhaps within what is copied
+
+            def itself(where: str, names: list[str]) -> list[str]:
+                return [name for name in names if Path(where, name).resolve() == place]
+
+            shutil.copytree(self.encoder.folder, folder / "encoder", ignore=itself)
         for kind, head in self.heads.items():
             save_method(head.method, folder / f"{kind}.safetensors")
         # The card goes last: a folder with a card is a folder that is complete.
-        (folder / CARD).write_text(write_card(name, self.heads, background=self.background), "utf-8")
+        fingerprint = None if name is None else self.encoder.fingerprint
+        card = write_card(name, self.heads, background=self.background, fingerprint=fingerprint)
+        (folder / CARD).write_text(card, "utf-8")
 
     @property
     def fingerprint(self) -> str:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from unseen.encoders.base import Encoder
-    from unseen.methods.base import Method
 
 __all__ = ["CARD", "ENCODER_CARD", "fitted_digest", "holds", "name_of", "read", "write_card"]
 
@@ -23,8 +22,14 @@ CARD, ENCODER_CARD = "recognizer.json", "encoder.json"
 _FORMAT, _VERSION = "unseen-recognizer", 1
 
 
-def write_card(encoder: str | None, heads: Mapping[str, Head], *, background: Sequence[str] | None = None) -> str:
-    """Return the text of ``recognizer.json``."""
+def write_card(
+    encoder: str | None,
+    heads: Mapping[str, Head],
+    *,
+    background: Sequence[str] | None = None,
+    fingerprint: str | None = None,
+) -> str:
+    """Return the text of ``recognizer.json``; `fingerprint` is that of an encoder that is written by its name."""
     card: dict[str, Any] = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -33,6 +38,8 @@ def write_card(encoder: str | None, heads: Mapping[str, Head], *, background: Se
     }
     if background is not None:
         card["background"] = list(background)
+    if fingerprint is not None:
+        card["encoder_fingerprint"] = fingerprint
     return json.dumps(card, indent=2) + "\n"
 
 
@@ -51,6 +58,7 @@ def read(folder: Path, *, encoder: bool = False) -> dict[str, Any]:
     if encoder:
         name = card.get("encoder")
         own["encoder"] = _named_encoder(folder, name) if isinstance(name, str) else OnnxEncoder(folder / "encoder")
+        _check_same(folder, name, own["encoder"], card.get("encoder_fingerprint"))
     heads = _load_heads(folder, card)
     if encoder:
         for kind, head in heads.items():
@@ -127,6 +135,15 @@ def _named_encoder(folder: Path, name: str) -> Encoder:
         raise ModelError(f"Recognizer: {folder} needs an encoder that is not there. {error}") from None
 
 
+def _check_same(folder: Path, name: str | None, encoder: Encoder, expected: Any) -> None:
+    """Refuse another model under the old name: what heads have learned about its vectors would be wrong, unnoticed."""
+    if expected is not None and expected != encoder.fingerprint:
+        raise ModelError(
+            f"Recognizer: {folder} was saved with another model than {name!r} is now: their files differ. Put the "
+            "former ones back, or adapt and save it again."
+        )
+
+
 def _load_heads(folder: Path, card: dict[str, Any]) -> dict[str, Head]:
     from unseen.decision.calibration import Decision
     from unseen.methods.state import load_method
@@ -157,22 +174,30 @@ def _try_out(head: Head, kind: str, encoder: Encoder, path: Path) -> None:
         raise ModelError(f"Recognizer: {path} does not fit the encoder: {reason}. Save the model again.") from None
 
 
-def fitted_digest(method: Method) -> bytes:
-    """Return a digest of what a fit has set."""
+def fitted_digest(method: Any) -> bytes:
+    """Return a digest of what a fit has set, in the estimators inside as well."""
     import hashlib
-
-    import numpy as np
-
-    from unseen.prototypes import Prototypes
 
     digest = hashlib.sha256()
     for key, value in sorted(vars(method).items()):
         if key.endswith("_") and not key.startswith("_"):
             digest.update(key.encode())
-            if isinstance(value, Prototypes):
-                digest.update(value.fingerprint.encode())
-            elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-                digest.update(np.ascontiguousarray(value).tobytes())
-            else:
-                digest.update(repr(value.tolist() if isinstance(value, np.ndarray) else value).encode())
+            digest.update(_digested(value))
     return digest.digest()
+
+
+def _digested(value: Any) -> bytes:
+    import numpy as np
+    from sklearn.base import BaseEstimator
+
+    from unseen.prototypes import Prototypes
+
+    if isinstance(value, Prototypes):
+        return value.fingerprint.encode()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        return np.ascontiguousarray(value).tobytes()
+    if isinstance(value, BaseEstimator):  # its name and parameters, and what it has learned
+        return repr(value).encode() + fitted_digest(value)
+    if isinstance(value, list | tuple) and any(isinstance(part, BaseEstimator) for part in value):
+        return b"".join(map(_digested, value))
+    return repr(value.tolist() if isinstance(value, np.ndarray) else value).encode()

@@ -129,6 +129,8 @@ def test_messages(rec: unseen.Recognizer, photos: list[Path], tmp_path: Path) ->
         adapt_recognizer(rec, [photos[0].read_bytes()], None, CODES)
     with pytest.raises(InputError, match="labels must be given for texts; got None"):
         adapt_recognizer(rec, TEXTS, None, TOPICS, modality="text")
+    with pytest.raises(InputError, match="adapt_recognizer: images must be a sequence of texts; got None"):
+        adapt_recognizer(rec, None, ["bug"], TOPICS, modality="text")
     with pytest.raises(InputError, match="labels must be one for each example, at least one; got one text"):
         adapt_recognizer(rec, "It crashes", ["bug"], TOPICS, modality="text")
     with pytest.raises(InputError, match="labels must be one for each example, at least one; got 0 for 0"):

@@ -132,6 +132,7 @@ def test_texts_are_calibrated_too() -> None:
     [
         ("class 1", r"labels must be a sequence of class names; got 'class 1'"),
         ([*NAMES[:5], "clas 6"], r"labels must be classes of the vocabulary, or None; got 'clas 6'\. Known and near"),
+        ([*NAMES[:5], ["class 6"]], r"labels must be classes of the vocabulary, or None; got \['class 6'\]"),
         ([*NAMES[:5], "zzz"], r"got 'zzz'\. There are 16 classes"),
         (["class 1"] * 6, r"labels must be of at least 4 classes, .*; got 1 class\. Add items of other classes"),
         (NAMES[:5], r"labels must be one for each item; got 5 for 6 items"),

@@ -174,7 +174,7 @@ def test_folders_without_a_class(photos: Path) -> None:
         ({"unseen": CLASSES}, "unseen must be some of the classes, not all; got all that have samples."),
         (
             {"model": "defalt"},
-            "Recognizer: model must be 'default' or a folder that Recognizer.save wrote; got 'defalt'",
+            "Recognizer: model must be 'default', scheme:name, or a folder that Recognizer.save wrote; got 'defalt'",
         ),
         ({"seen_test_share": 1}, "seen_test_share must be a number at least 0 and at most 0.9; got 1."),
     ],

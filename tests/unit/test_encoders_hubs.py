@@ -172,7 +172,21 @@ def test_what_was_not_downloaded(spec: str, identifier: str) -> None:
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("model", ["/no/such/folder", "./models/x", "a/b/c", "..", "C:\\models", "a b", "ü/x", "x/..y"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "/no/such/folder",
+        "./models/x",
+        "a/b/c",
+        "..",
+        "C:\\models",
+        "a b",
+        "ü/x",
+        "x/..y",
+        "~nobody-of-this-name/x",
+        "x" * 5000,
+    ],
+)
 @pytest.mark.parametrize("scheme", ["hf", "sentence-transformers"])
 def test_what_cannot_be_an_id(scheme: str, model: str) -> None:
     if model == "..":  # a folder, of no model
@@ -305,6 +319,128 @@ def test_code_of_a_model_is_not_run(copy: Callable[..., Path], tmp_path: Path) -
             edit(folder / name, auto_map={**code, "AutoImageProcessor": "evil.P"})
     assert load_encoder(f"hf:{folder}").encode_texts(["zebra"]).shape == (1, 24)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("hf", "clip"), ("sentence-transformers", "sentence_transformer")])
+def test_weights_in_several_files_are_safetensors_beside_the_index(
+    copy: Callable[..., Path], tmp_path: Path, scheme: str, kind: str
+) -> None:
+    from safetensors import safe_open
+
+    folder = copy(kind)
+    before = load_encoder(f"{scheme}:{folder}").encode_texts(["zebra"])
+    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    with safe_open(whole, framework="numpy") as file:
+        names = list(file.keys())
+    part = whole.rename(folder / "model-00001-of-00001.safetensors")
+    index.write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(names, part.name)}))
+    np.testing.assert_array_equal(load_encoder(f"{scheme}:{folder}").encode_texts(["zebra"]), before)
+    # transformers would open any of these.
+    shutil.copy(part, tmp_path / "other.safetensors")
+    (folder / "weights.bin").write_bytes(b"\x80\x04cposix\nsystem\n.")
+    for name in ("weights.bin", "../other.safetensors", str(tmp_path / "other.safetensors")):
+        index.write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(names, name)}))
+        with pytest.raises(ModelError, match=r"the files in .*index\.json must be safetensors beside it; got"):
+            load_encoder(f"{scheme}:{folder}")
+    index.write_text(json.dumps({"metadata": {}, "weight_map": {"a": "absent.safetensors"}}))
+    with pytest.raises(ModelError, match=r"must hold 'absent\.safetensors'; it is missing"):
+        load_encoder(f"{scheme}:{folder}")
+    for wrong in (None, [part.name], {"a": 7}):
+        index.write_text(json.dumps({"metadata": {}, "weight_map": wrong}))
+        with pytest.raises(ModelError, match=r"must have a weight_map from names to files"):
+            load_encoder(f"{scheme}:{folder}")
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("hf", "clip"), ("sentence-transformers", "sentence_transformer")])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"transformers_weights": "adapter_model.bin"},
+        {"attn_implementation": "kernels-community/flash-attn"},
+        {"text_config": {"_attn_implementation": {"": "kernels-community/flash-attn"}}},
+    ],
+    ids=str,
+)
+def test_settings_that_open_or_run_something_else(
+    copy: Callable[..., Path], scheme: str, kind: str, setting: dict[str, Any]
+) -> None:
+    folder = copy(kind)
+    (folder / "adapter_model.bin").write_bytes(b"\x80\x04cposix\nsystem\n.")
+    edit(folder / "config.json", **setting)
+    with pytest.raises(ModelError, match=r"\w+ in .*config\.json must be left out, or built in; got"):
+        load_encoder(f"{scheme}:{folder}")
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("hf", "clip"), ("sentence-transformers", "sentence_transformer")])
+def test_an_adapter_is_no_whole_model(copy: Callable[..., Path], scheme: str, kind: str) -> None:
+    folder = copy(kind)
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"must hold a whole model; got an adapter beside it"):
+        load_encoder(f"{scheme}:{folder}")
+
+
+def test_settings_of_a_sentence_encoder_that_run_something_else(copy: Callable[..., Path]) -> None:
+    folder = copy("sentence_transformer")
+    path = folder / "sentence_bert_config.json"
+    for arguments in ({"use_kernels": True}, {"attn_implementation": "a/b"}, {"weights_only": False}):
+        edit(path, model_args=arguments)
+        with pytest.raises(ModelError, match=r"in .*sentence_bert_config\.json must be left out, or built in; got"):
+            load_encoder(f"sentence-transformers:{folder}")
+
+
+def test_a_dense_layer_has_no_index(copy: Callable[..., Path]) -> None:
+    folder = copy("sentence_transformer")
+    parts = json.loads((folder / "modules.json").read_text())
+    dense = {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"}
+    (folder / "modules.json").write_text(json.dumps([*parts, dense]))
+    (folder / "2_Dense").mkdir()
+    # sentence-transformers would go on to the pickle.
+    (folder / "2_Dense" / "model.safetensors.index.json").write_text('{"weight_map": {}}')
+    (folder / "2_Dense" / "pytorch_model.bin").write_bytes(b"\x80\x04cposix\nsystem\n.")
+    with pytest.raises(ModelError, match=r"in the format safetensors; got 'pytorch_model.bin', a pickle"):
+        load_encoder(f"sentence-transformers:{folder}")
+
+
+def test_a_text_network_of_transformers_in_open_clip(tmp_path: Path) -> None:
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+    from tests.tiny_models import _bert_tokenizer
+    from transformers import RobertaConfig
+
+    tokenizer, words, folder = _bert_tokenizer(max_length=32), tmp_path / "words", tmp_path / "model"
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    positions = {"max_position_embeddings": 40, "pad_token_id": tokenizer.pad_token_id}
+    RobertaConfig(vocab_size=len(tokenizer), **sizes, **positions).save_pretrained(words)
+    tokenizer.save_pretrained(words)
+    text = {"hf_model_name": str(words), "hf_tokenizer_name": str(words), "context_length": 24}
+    text |= {"hf_proj_type": "mlp", "hf_pooler_type": "mean_pooler"}
+    vision = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16}
+    model_cfg: dict[str, Any] = {"embed_dim": 8, "vision_cfg": vision, "text_cfg": text}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = open_clip.CustomTextCLIP(
+            embed_dim=8, vision_cfg=vision, text_cfg={**text, "hf_model_pretrained": False}
+        ).eval()
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": model_cfg, "preprocess_cfg": {}}))
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, folder / "model.safetensors")
+    encoder = load_encoder(f"open_clip:{folder}")
+    texts = ["a photo of a cat", "zebra"]
+    ids = tokenizer(texts, max_length=24, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    with torch.no_grad():
+        expected = model.encode_text(ids, normalize=True).numpy()
+    np.testing.assert_allclose(encoder.encode_texts(texts), expected, atol=1e-5)
+    # What the text network is built by decides vectors, too.
+    fingerprint = encoder.fingerprint
+    edit(words / "config.json", num_attention_heads=2)
+    other = load_encoder(f"open_clip:{folder}")
+    assert np.abs(other.encode_texts(texts) - expected).max() > 1e-5
+    assert other.fingerprint != fingerprint
+    # transformers would ask at the terminal whether to run it.
+    edit(words / "config.json", model_type="own", auto_map={"AutoConfig": "evil.C", "AutoModel": "evil.M"})
+    with pytest.raises(ModelError, match=r"hf_model_name of its card must be a model that transformers knows itself"):
+        load_encoder(f"open_clip:{folder}")
 
 
 def test_parts_of_a_sentence_encoder_are_known_ones(copy: Callable[..., Path]) -> None:

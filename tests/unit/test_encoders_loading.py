@@ -67,6 +67,8 @@ def test_libraries(tiny: Callable[..., Path], scheme: str, kind: str) -> None:
         ),
         ("???", r"got '\?\?\?'. `unseen models` explains each of them\."),
         ("", r"got ''. `unseen models` explains"),
+        ("x" * 5000, r"got 'xxx.*`unseen models` explains"),
+        ("~nobody-of-this-name/x", r"got '~nobody-of-this-name/x'\."),
         ("hf", r"must be 'hf' with a model after a colon; got 'hf'. Write hf:<id or folder>\."),
         ("hf:", r"must be 'hf' with a model after a colon; got 'hf:'. Write hf:<id or folder>\."),
         ("open_clip:", r"Write open_clip:<architecture>/<pretrained> or folder\."),

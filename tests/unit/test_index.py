@@ -99,6 +99,10 @@ def test_a_graph_is_kept_and_found_again(tmp_path: Path) -> None:
     assert recall(UsearchIndex(V, path=path).search(X, k=3)[0], first) >= 0.9
     with pytest.raises(InputError, match=r"the index .* must be writable"):
         UsearchIndex(V, path=tmp_path / "nowhere" / "graph.usearch")
+    # For a cache that is no reason to fail.
+    cached = UsearchIndex(V, path=tmp_path / "nowhere" / "graph.usearch", must_keep=False)
+    assert recall(cached.search(X, k=3)[0], first) >= 0.9
+    assert {one.name for one in tmp_path.iterdir()} == {"graph.usearch", "graph.usearch.sha256"}
 
 
 def test_without_usearch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,13 @@ def test_being_stopped_says_how_to_go_on(tmp_path: Path, number: int, code: int)
         os.link(photos / "0000.png", photos / f"copy-{copy:05}.png")
     command = ["label", "photos", "-c", "red, green", "--out", "out", "--shard-size", "16"]
     running = subprocess.Popen(
-        [sys.executable, "-m", "unseen", *command], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "unseen", *command],
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background of a shell have it ignored, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     until = time.monotonic() + 60
     while not (tmp_path / "out" / "part-000001.parquet").exists() and time.monotonic() < until:

@@ -19,7 +19,6 @@ from unseen.labelling.originals import path_of
 from unseen.labelling.reading import (
     EmbeddingsFolder,
     LabelledFolder,
-    is_embeddings,
     is_stored,
     open_embeddings,
     open_labels,
@@ -113,7 +112,7 @@ def test_what_the_writer_writes_is_read(tmp_path: Path) -> None:
     for name in ("vectors", "labels"):
         folder = open_embeddings(tmp_path / name)
         folder.verify()
-        assert is_embeddings(tmp_path / name)
+        assert is_stored(tmp_path / name)
         stored = np.concatenate([rows.vectors for rows in folder.iter_rows(vectors=True) if rows.vectors is not None])
         expected = recognizer.encode_images(sorted(paths))
         assert stored == pytest.approx(expected, abs=1e-3)
@@ -232,6 +231,14 @@ def _column(table: Any, name: str, values: Any) -> Any:
         (lambda t: t.drop_columns(["sha"]), "the column 'sha' of .* must be string; got no such column"),
         (lambda t: _column(t, "item", pa.array([1, 2, 3])), "the column 'item' of .* got int64"),
         (lambda t: _column(t, "names", pa.array(["a", "b", "c"])), "the column 'names'"),
+        (
+            lambda t: _column(t, "item", pa.array([b"a", b"\xff", b"c"], pa.binary()).view(pa.string())),
+            "must be Parquet that can be read; got 'utf-8' codec",
+        ),
+        (
+            lambda t: _column(t, "sha", pa.array([None, "../x", None], pa.string())),
+            "the digest of row 1 .* hexadecimal",
+        ),
         (lambda t: _column(t, "item", pa.array(["a", None, "c"])), "row 1 of .* an item with a name"),
         (
             lambda t: _column(t, "probabilities", pa.array([[0.5], [0.5, 0.5], None], pa.list_(pa.float32()))),
@@ -277,7 +284,6 @@ def test_vectors_of_another_length_in_a_later_part(vectors: Path) -> None:
 
 
 def test_labels_without_vectors_are_no_embeddings(labels: Path) -> None:
-    assert not is_embeddings(labels)
     with pytest.raises(InputError, match=r"with embeddings; got labels alone\. Write embeddings with `unseen embed`"):
         open_embeddings(labels)
 
@@ -290,16 +296,15 @@ def test_what_is_no_such_folder(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe" / "manifest.jsonl")
     for name in ("photos", "text", "pipe", "nowhere", "a\0b"):
         assert not is_stored(tmp_path / name)
-        assert not is_embeddings(tmp_path / name)
         with pytest.raises(InputError, match="Point at a folder that `unseen label`"):
             open_labels(tmp_path / name)
 
 
 def test_is_stored_looks_at_the_first_line_only(labels: Path, vectors: Path) -> None:
     assert is_stored(labels)
-    assert is_embeddings(vectors)
+    assert is_stored(vectors)
     (vectors / "part-000000.parquet").unlink()
-    assert is_embeddings(vectors)
+    assert is_stored(vectors)
 
 
 def test_names_lead_back_to_paths(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from tests.labelling_kit import CLASSES, colours, made_up, photo, rows, same, wr
 
 from unseen import Vocabulary
 from unseen.errors import InputError
+from unseen.inputs import Item
 from unseen.labelling import (
     Job,
     Labeller,
@@ -31,6 +35,7 @@ from unseen.labelling import (
     plan_shards,
     read_manifest,
 )
+from unseen.labelling.journal import Journal, read_journal
 from unseen.labelling.parts import OTHER, count_reasons, names_digest, reason_of, write_part
 
 ROOT = Path(__file__).parents[2]
@@ -243,6 +248,14 @@ def test_rows_of_the_part_that_was_being_made_are_kept(tmp_path: Path, monkeypat
     assert [row["error"] for row in rows(out)] == [None] * 60
 
 
+def _frame(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    data: bytes = sink.getvalue().to_pybytes()
+    return struct.pack("<QI", len(data), zlib.crc32(data)) + data
+
+
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "noise", "other columns"])
 def test_a_damaged_journal_costs_time_and_no_row(undisturbed: Path, tmp_path: Path, damage: str) -> None:
     out = tmp_path / "out"
@@ -255,11 +268,34 @@ def test_a_damaged_journal_costs_time_and_no_row(undisturbed: Path, tmp_path: Pa
         "flip": data[:40] + bytes([data[40] ^ 1]) + data[41:],
         "empty": b"",
         "noise": b"\xff" * 100,
-        "other columns": b"",
+        "other columns": _frame(pa.table({"item": ["made-up/40"]})),
     }[damage]
     journal.write_bytes(damaged)
     label(made_up(250), CLASSES, out, recognizer=colours(), shard_size=40, resume=True)
     assert same(rows(out), rows(undisturbed))
+
+
+def test_rows_are_not_kept_twice_when_the_run_is_stopped_just_then(tmp_path: Path) -> None:
+    class Stopping(Journal):
+        def _write(self, data: bytes) -> None:
+            super()._write(data)
+            raise KeyboardInterrupt
+
+    table = pa.table({"item": ["a", "b"]})
+    journal = Stopping(tmp_path, interval=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        journal.add(0, table)
+    journal.flush()  # as a run does at its end
+    journal.close()
+    assert read_journal(tmp_path, table.schema, ())[0].column("item").to_pylist() == ["a", "b"]
+
+
+def test_a_journal_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work", "utf-8")
+    (tmp_path / "part-000000.rows").symlink_to(tmp_path / "thesis.tex")
+    assert read_journal(tmp_path, pa.schema([]), ()) == {}
+    assert (tmp_path / "thesis.tex").read_text("utf-8") == "years of work"
+    assert not (tmp_path / "part-000000.rows").is_symlink()
 
 
 def unfinished(undisturbed: Path, out: Path, lines: int) -> list[str]:
@@ -497,6 +533,40 @@ def test_another_run_is_not_gone_on_with(
     unfinished(undisturbed, out, 4)
     with pytest.raises(InputError, match=match):
         again(out, **changes)
+
+
+def test_a_vocabulary_that_was_removed_is_not_replaced_by_another(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    unfinished(undisturbed, out, 4)
+    (out / "classes.yaml").unlink()
+    with pytest.raises(InputError, match="vocabulary_fingerprint was"):
+        again(out, vocabulary=["red", "green", "grey"])
+    assert not (out / "classes.yaml").exists()
+    again(out)
+    assert Vocabulary.load(out / "classes.yaml").names == tuple(CLASSES)
+
+
+def test_very_many_paths_are_described_by_their_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unseen.labelling.run._LONGEST_DESCRIPTION", 100)
+    paths = sorted(write_photos(tmp_path / "photos", 5).iterdir())
+    label(paths, CLASSES, tmp_path / "out", recognizer=colours())
+    (told,) = read_manifest(tmp_path / "out").settings["source"]
+    assert re.fullmatch(r"<5 paths of SHA-256 [0-9a-f]{64}>", told)
+    assert label(paths, CLASSES, tmp_path / "out", recognizer=colours()).kept == 5
+    with pytest.raises(InputError, match=r"source was .* and is"):
+        label(paths[:4], CLASSES, tmp_path / "out", recognizer=colours())
+
+
+def test_settings_that_could_not_be_read_again_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unseen.labelling.manifest._LONGEST_LINE", 100)
+    with Output(tmp_path / "out") as output, pytest.raises(InputError, match="the settings must be of 16 million"):
+        output.begin("labels", {"threshold": {f"class {i}": 0.5 for i in range(9)}})
+
+
+def test_names_that_no_table_can_hold_are_spelled_out(tmp_path: Path) -> None:
+    items = [Item(name, np.zeros((4, 4, 3), np.uint8)) for name in ("a\udc80b", "c\nd", 7)]  # type: ignore[arg-type]
+    label(iter(items), CLASSES, tmp_path / "out", recognizer=colours())
+    assert [row["item"] for row in rows(tmp_path / "out")] == ["a\\udc80b", "c\\nd", "7"]
 
 
 def test_embeddings_are_not_labels(undisturbed: Path, tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import struct
 import tarfile
 import threading
 import zipfile
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -273,6 +275,22 @@ def test_a_header_that_claims_to_be_huge_is_not_believed() -> None:
     assert "a header claims to be longer than any is" in error
 
 
+@pytest.mark.parametrize("name", ["round.tar", "round.tar.gz"])
+@pytest.mark.parametrize("back", [512, 1536, 10_000])
+def test_a_member_that_ends_before_it_begins_leads_nowhere(name: str, back: int) -> None:
+    import gzip
+
+    member = tarfile.TarInfo("back.png")
+    member.size = -back
+    each = 512 + 512 * -(-(len(photo(0)) + 2000) // 512)
+    data = whole_tar(1)[:each] + member.tobuf(tarfile.GNU_FORMAT) + photo(3).ljust(512, b"\0") + bytes(1024)
+    Path(name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    first, last = islice(archives.tar_members(name), 20)
+    assert (first.name, first.error) == (f"{name}/0", None)
+    assert last.name == name
+    assert "damaged: a header says that its member ends before it begins" in (last.error or "")
+
+
 def test_a_member_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 1000)
     Path("l.tar").write_bytes(whole_tar(1))
@@ -335,6 +353,40 @@ def test_a_zip_bomb_is_not_unpacked() -> None:
     (_, first), (_, second) = found("b.zip")
     # zipfile stops at the size it was told, and finds that the check sum is another.
     assert first == second == "damaged: its data in the archive cannot be unpacked"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_members_of_a_zip_however_packed(method: int) -> None:
+    with zipfile.ZipFile("z.zip", "w", method) as archive:
+        archive.writestr("a.png", photo(1) + bytes(range(256)) * 40)
+        archive.writestr("b.png", photo(2))
+        start, size = 30 + len("a.png"), archive.infolist()[0].compress_size
+    data = bytearray(Path("z.zip").read_bytes())
+    data[start + 14 : start + size] = b"\xff" * (size - 14)
+    Path("z.zip").write_bytes(bytes(data))
+    assert found("z.zip") == [
+        ("z.zip/a.png", "damaged: its data in the archive cannot be unpacked"), ("z.zip/b.png", photo(2))
+    ]  # fmt: skip
+
+
+def test_a_zip_packed_in_a_way_nobody_reads() -> None:
+    with zipfile.ZipFile("z.zip", "w") as archive:
+        archive.writestr("a.png", photo(1))
+    data = bytearray(Path("z.zip").read_bytes())
+    at = data.find(b"PK\x01\x02")
+    data[8:10] = data[at + 10 : at + 12] = struct.pack("<H", 9)
+    Path("z.zip").write_bytes(bytes(data))
+    assert found("z.zip") == [("z.zip/a.png", "is packed in a way that is not read; pack it anew")]
+
+
+def test_a_zip_that_points_far_behind_its_end() -> None:
+    with zipfile.ZipFile("z.zip", "w") as archive:
+        archive.writestr("a.png", photo(1))
+    held = archives._Zip("z.zip")
+    held.members[0].header_offset = 1 << 64
+    with pytest.raises(ItemError, match="damaged: its data in the archive cannot be unpacked"):
+        held.read(0)
+    held.close()
 
 
 def test_a_member_that_is_really_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,6 +578,13 @@ def test_videos_that_cannot_be_read() -> None:
     assert all(isinstance(content, np.ndarray | str) for _, content in result)
 
 
+def test_a_frame_that_is_not_there_says_why() -> None:
+    write_video("clip.mp4")
+    (*_, last) = open_source("clip.mp4")
+    with pytest.raises(ItemError, match="truncated: the video ends before this frame"):
+        replace(last, tick=10**9).read(Shelf())  # type: ignore[call-arg]
+
+
 def test_frames_to_take() -> None:
     assert Every.parse("10f") == Every(None, 10)
     assert Every.parse("2 s") == Every(2.0)
@@ -546,7 +605,13 @@ def test_frames_to_take() -> None:
 class Server(http.server.SimpleHTTPRequestHandler):
     """Serves the folder, and some pages that no server should have."""
 
+    flaky: ClassVar[set[str]] = set()
+
     def do_GET(self) -> None:
+        if self.path.startswith("/flaky/") and self.path not in self.flaky:
+            self.flaky.add(self.path)
+            self.send_error(503)
+            return
         if self.path.startswith("/broken"):
             self.send_error(503)
         elif self.path.startswith("/secret"):
@@ -617,6 +682,43 @@ def test_tables_archives_and_videos_behind_addresses(server: str) -> None:
         found(f"{server}/gone.csv")
 
 
+def test_an_archive_is_not_called_unreadable_because_its_server_is_down(server: str) -> None:
+    Path("flaky").mkdir()
+    Path("flaky/s.tar").write_bytes(whole_tar(2))
+    Server.flaky.clear()
+    assert [name for name, _ in found(f"{server}/flaky/s.tar")] == [f"{server}/flaky/s.tar/{n}" for n in range(2)]
+    with pytest.raises(
+        InputError, match=r"an address that answers; got 'http.*server answered 503\. Run it again late"
+    ):
+        found(f"{server}/broken.tar")
+    with pytest.raises(InputError, match="an address that answers"):
+        found(f"{server}/broken.csv")
+
+
+def test_a_server_that_sends_next_to_nothing(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote.filesystem(server)  # made with the usual times
+    monkeypatch.setattr(remote, "_TIMEOUT", 0.0)
+    monkeypatch.setattr(remote, "_SLOWEST", 1 << 60)
+    Path("s.tar").write_bytes(whole_tar(2))
+    with pytest.raises(InputError, match="Fetching it failed: it took more than"):
+        found(f"{server}/s.tar")
+
+
+def test_logins_stay_out_of_names(server: str) -> None:
+    write_photos(Path("p"), 1)
+    Path("s.tar").write_bytes(whole_tar(1))
+    private = server.replace("//", "//me:secret@")
+    assert found(f"{private}/p/0000.png") == [(f"{server}/p/0000.png", photo(0))]
+    assert found(f"{private}/p/") == [(f"{server}/p/0000.png", photo(0))]
+    assert [name for name, _ in found(f"{private}/s.tar")] == [f"{server}/s.tar/0"]
+    Path("l.txt").write_text(f"{private}/p/0000.png\n", "utf-8")
+    assert found("l.txt") == [(f"{server}/p/0000.png", photo(0))]
+    assert open_source(f"{private}/s.tar").description == [f"{server}/s.tar"]
+    with pytest.raises(InputError) as told:
+        found(f"{private}/broken.tar")
+    assert "secret" not in str(told.value)
+
+
 def test_servers_that_misbehave(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "MAX_MEMBER_BYTES", 1 << 20)
     assert found(f"{server}/broken.png") == [(f"{server}/broken.png", "cannot be fetched: the server answered 503")]
@@ -675,6 +777,9 @@ def test_a_missing_library_gives_its_pip_line(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(MissingExtraError, match=r"Reading s3:// addresses needs .* Install it with: pip install s3fs"):
         open_source("s3://bucket/a.png")
+    Path("l.txt").write_text("s3://bucket/a.png\n", "utf-8")
+    with pytest.raises(MissingExtraError, match="pip install s3fs"):  # not a row for each
+        found("l.txt")
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'unseen\[remote\]'"):
         open_source("gs://bucket/a.png")

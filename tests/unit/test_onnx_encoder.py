@@ -44,6 +44,11 @@ def test_a_copy_gives_the_same_vectors_under_the_same_fingerprint(folder: Path) 
     assert np.array_equal(copy.encode_texts(["zebra"]), original.encode_texts(["zebra"]))
 
 
+def test_half_a_surrogate_pair_is_a_text() -> None:
+    encoder = OnnxEncoder(default_folder() / "encoder")
+    np.testing.assert_array_equal(encoder.encode_texts(["cat \ud83d photo"]), encoder.encode_texts(["cat ? photo"]))
+
+
 def test_a_changed_file_changes_the_fingerprint(folder: Path) -> None:
     with (folder / "tokenizer.json").open("a") as file:
         file.write("\n")
@@ -105,6 +110,7 @@ def test_a_card_that_is_a_pipe_or_endless(folder: Path) -> None:
         (lambda card: card["text"].update(one_by_one=1), "text.one_by_one must be true or false"),
         (lambda card: card["image"].update(one_by_one="no"), "image.one_by_one must be true or false"),
         (lambda card: card["image"].update(file="a\0b"), "image.file must be a plain file name"),
+        (lambda card: card["image"].update(file="a" * 5000), r"must hold aaa.*; it is missing"),
         (lambda card: card["text"].update(lexicon=7), "text.lexicon must be a plain file name; got 7"),
         (lambda card: card.update(name=["x"]), "name must be a text"),
         (lambda card: card.update(shared_space="yes"), "shared_space must be true or false"),

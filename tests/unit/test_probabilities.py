@@ -350,6 +350,7 @@ def test_candidates_of_items_that_do_not_come_are_told() -> None:
         ({"0.jpg": "cat"}, r"the candidates of '0.jpg' must be a list of at least one class name; got 'cat'"),
         ({"0.jpg": []}, r"the candidates of '0.jpg' must be a list of at least one class name; got \[\]"),
         ({"0.jpg": ["cta"]}, r"the candidates of '0.jpg' must be classes of the vocabulary; got 'cta'.*near: cat"),
+        ({"0.jpg": [["cat"]]}, r"must be classes of the vocabulary; got \['cat'\]"),
         (lambda item: ["zzzzz"], r"must be classes of the vocabulary; got 'zzzzz'\. There are 4 classes"),
         (lambda item: None, r"must be a list of at least one class name; got None"),
     ],

@@ -163,6 +163,32 @@ def test_a_folder_of_ones_own_encoder_is_saved_with_it(tmp_path: Path) -> None:
         again.classify(np.zeros((8, 8, 3), np.uint8), TOPICS)
 
 
+def test_a_place_within_the_encoders_own_folder(rec: Recognizer, tmp_path: Path) -> None:
+    from unseen.encoders.onnx import OnnxEncoder
+
+    source = shutil.copytree(default_folder() / "encoder", tmp_path / "networks")
+    own = Recognizer(OnnxEncoder(source), heads=rec.heads)
+    files = {path.name for path in source.iterdir()}
+    own.save(source / "mine")
+    assert {path.name for path in (source / "mine" / "encoder").iterdir()} == files
+    assert Recognizer.load(source / "mine").fingerprint == own.fingerprint
+
+
+def test_the_fingerprint_knows_what_a_method_inside_has_learned(rec: Recognizer) -> None:
+    from unseen.methods.borrowing.tip_adapter import TipAdapter
+    from unseen.methods.projection.ridge import Ridge
+
+    rng = np.random.default_rng(0)
+    p = unseen.Prototypes(["a", "b", "c"], rng.normal(size=(3, 4)))
+    X, y = rng.normal(size=(9, 6)), np.repeat(p.names, 3)
+    found = set()
+    for learned in (X, X[::-1]):  # of the same classes, so that the weights alone differ
+        inner = Ridge().fit(learned, y, prototypes=p)
+        told = TipAdapter(1.0, beta=5.0).adapt(inner, X[:2], y[[0, 3]], prototypes=p)
+        found.add(Recognizer(rec.encoder, heads={"image": Head(told, Decision())}).fingerprint)
+    assert len(found) == 2
+
+
 def test_an_encoder_nobody_registered_is_not_saved(tmp_path: Path) -> None:
     class Foreign(Encoder):
         name, modalities, image_dim, text_dim = "foreign", frozenset({"text"}), None, 1
@@ -202,6 +228,13 @@ def test_models_of_other_libraries_are_loaded_saved_and_loaded_again(tmp_path: P
         card = json.loads((tmp_path / activation / "plain" / "recognizer.json").read_text())
         assert card["encoder"] == f"hf:{folder}"
         assert "background" not in card
+        # Another model under the old name would be asked about what it was not fitted to.
+        settings = json.loads((folder / "preprocessor_config.json").read_text())
+        (folder / "preprocessor_config.json").write_text(
+            json.dumps({**settings, "resample": 2 + 1 * (make is tiny_siglip)})
+        )
+        with pytest.raises(ModelError, match=r"was saved with another model than 'hf:.*' is now: their files differ"):
+            Recognizer.load(folder / "plain")
     texts = Recognizer.load(f"sentence-transformers:{tiny_sentence_transformer(tmp_path / 'texts')}")
     assert list(texts.heads) == ["text"]
     assert texts.classify_text(["sport"], TOPICS).best() == ["sport"]

@@ -193,6 +193,11 @@ def test_a_vocabulary_as_queries(folder: Path, colours: unseen.Recognizer) -> No
     assert [hit.item.rsplit("/")[-1] for hit in hits] == ["red.png", "blue.png"]
 
 
+def test_queries_are_composed_as_names_are(folder: Path, colours: unseen.Recognizer) -> None:
+    hits = search(folder, ["cafe\u0301", "red"], recognizer=colours, top_k=1)
+    assert hits.queries == ("caf\u00e9", "red")
+
+
 @pytest.mark.parametrize("queries", [[], "", ["red", "red"], ["a", " "], 3, ["red", 4], {"red": 1}])
 def test_queries_that_are_none(folder: Path, colours: unseen.Recognizer, queries: Any) -> None:
     with pytest.raises(InputError, match="search: queries must be"):
@@ -429,9 +434,10 @@ def test_diagnose_on_stored_vectors(examples: Path) -> None:
 
 def test_labels_without_vectors_are_not_classified_again(examples: Path) -> None:
     run(examples, "label", "photos", "-c", "cat, dog", "--out", "labels")
-    done = run(examples, "classify", "labels", "-c", "cat, dog")
-    assert done.returncode == 2
-    assert "with embeddings; got labels alone" in done.stderr
+    for command in ("classify", "diagnose"):
+        done = run(examples, command, "labels", "-c", "cat, dog")
+        assert done.returncode == 2
+        assert "with embeddings; got labels alone" in done.stderr
 
 
 def test_a_sample_of_very_many(tmp_path: Path) -> None:

@@ -146,6 +146,15 @@ def test_a_folder_is_judged_together(folder: Path, method: str) -> None:
     assert together.settings["transductive"] == method
 
 
+def test_a_folder_of_which_nothing_can_be_used(tmp_path: Path) -> None:
+    rows = [Row("damaged.jpg", error="is no photo")]
+    made_by: dict[str, Any] = {"model": "colours", "encoder_fingerprint": Colours().fingerprint}
+    stored = write_stored(tmp_path / "stored", rows, kind="embeddings", dim=3, **made_by)
+    model, classes = unseen.Recognizer.from_encoder(Colours()), unseen.Vocabulary.from_names(["red", "green"])
+    found = [answer.predictions for answer in rescore(stored, model, classes, transductive="transclip")]
+    assert [one.errors for one in found] == [("is no photo",)]
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

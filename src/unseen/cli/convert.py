@@ -10,6 +10,7 @@ import typer
 
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
+from unseen.validation import one_line
 
 __all__ = ["EXAMPLE", "convert"]
 
@@ -72,4 +73,4 @@ def convert(
         return
     print(done)
     for item, reason in done.examples[:5]:
-        print(f"unseen: {item}: {reason}", file=sys.stderr)
+        print(f"unseen: {one_line(item)}: {one_line(reason)}", file=sys.stderr)

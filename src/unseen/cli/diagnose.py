@@ -97,12 +97,12 @@ def _look(
         if is_stored(what):
             raise InputError(f"diagnose: {what} holds what a labelling run wrote; it is looked at with --classes FILE.")
     if classes is not None:
-        from unseen.labelling.reading import is_embeddings
+        from unseen.labelling.reading import is_stored
         from unseen.recognizer import Recognizer
         from unseen.vocabulary.model import Vocabulary
 
         vocabulary = Vocabulary.parse(classes)
-        if is_embeddings(what):
+        if is_stored(what):
             return _look_at_vectors(what, vocabulary, model, seed)
         recognizer = Recognizer.load(model)
         settings = {"photos": what.name, "classes": len(vocabulary), "model": model}

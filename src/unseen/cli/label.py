@@ -220,8 +220,11 @@ def _how_to_go_on(out: Path) -> str:
 def _warn_of_disk(out: Path, total: int | None, embeddings: bool) -> None:
     if not total:
         return
-    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    needed, free = total * (_VECTOR if embeddings else _ROW), shutil.disk_usage(place).free
+    try:
+        place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+        needed, free = total * (_VECTOR if embeddings else _ROW), shutil.disk_usage(place).free
+    except OSError:  # the run itself says what is wrong with the output
+        return
     if needed > free:
         note = f"{total:,} items may take {needed / 1e9:.1f} GB, and {place} has {free / 1e9:.1f} GB left"
         print(f"unseen: {note}; a full disk stops the run, which can be gone on with", file=sys.stderr)

@@ -208,6 +208,8 @@ class Encoder(ABC):
             raise InputError(
                 message(type(self).__name__, "texts", "a sequence of strings", texts, "Pass a list of strings")
             )
+        # Half of a surrogate pair, as file names may hold, is no text to any tokenizer.
+        texts = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         out = np.zeros((len(texts), self.text_dim or 0), np.float32)
         # Texts of like length share a batch, so that little is spent on padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))

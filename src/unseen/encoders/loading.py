@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
+from unseen.encoders.model_files import local_folder
 from unseen.errors import InputError
 from unseen.registry import ENCODERS
 from unseen.validation import message, nearest
@@ -98,12 +99,12 @@ def _advice(spec: str, scheme: str) -> str:
     near = nearest(scheme, ENCODERS)
     if ":" in spec and near:
         return f"Did you mean {near[0] + spec[len(scheme) :]!r}"
-    folder = Path(spec)
+    folder = local_folder(spec)
     for card, meant in (("encoder.json", "onnx"), ("open_clip_config.json", "open_clip"), ("config.json", "hf")):
-        if (folder / card).is_file():
+        if folder is not None and (folder / card).is_file():
             return f"Did you mean '{meant}:{spec}'"
     if near:
         return f"Did you mean {near[0]!r}"
-    if spec.count("/") == 1 and not folder.exists():
+    if spec.count("/") == 1 and not os.path.exists(spec):  # noqa: PTH110  of a name that is no path at all, too
         return f"A model of the Hugging Face hub is 'hf:{spec}', one of open_clip 'open_clip:{spec}'"
     return "`unseen models` explains each of them"

@@ -15,9 +15,17 @@ from unseen.errors import InputError, ModelError
 from unseen.validation import import_extra, message, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["advice", "digest_files", "find_weights", "model_folder", "read_json"]
+__all__ = [
+    "advice",
+    "digest_files",
+    "find_weights",
+    "local_folder",
+    "model_folder",
+    "read_json",
+    "refuse_extras",
+]
 
 #: ``name`` or ``owner/name``, as the hub allows, and perhaps a revision: a branch, a tag, or ``refs/pr/3``.
 _ID = re.compile(r"([A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?)(?:@([A-Za-z0-9][\w./-]{0,95}))?", re.ASCII)
@@ -26,6 +34,27 @@ _MATTERS = frozenset({".json", ".model", ".safetensors", ".txt"})
 _PICKLES = frozenset({".bin", ".ckpt", ".pkl", ".pt", ".pth"})
 #: No card of a model is near this size.
 _MAX_CARD = 16 << 20
+#: Settings with which transformers opens other files than the ones looked for here, or fetches programs and runs them.
+_EXTRAS = frozenset(
+    {
+        "adapter_kwargs",
+        "allow_all_kernels",
+        "gguf_file",
+        "kernel_config",
+        "transformers_weights",
+        "use_kernels",
+        "weights_only",
+    }
+)
+
+
+def local_folder(argument: str) -> Path | None:
+    """Return the folder of that name, None where there is none."""
+    try:
+        folder = Path(argument).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # too long for a path, or in the home of a user that there is not
+        return None
 
 
 def model_folder(owner: str, argument: str, *, extra: str) -> Path:
@@ -47,8 +76,8 @@ def model_folder(owner: str, argument: str, *, extra: str) -> Path:
     ModelError
         When the model was not downloaded; the message has the line that does it.
     """
-    folder = Path(argument).expanduser()
-    if folder.is_dir():
+    folder = local_folder(argument)
+    if folder is not None:
         return folder
     found = _ID.fullmatch(argument)
     if found is None or ".." in argument or "--" in argument:
@@ -66,7 +95,7 @@ def model_folder(owner: str, argument: str, *, extra: str) -> Path:
 
 def advice(argument: str) -> str:
     """Return what to do about a model whose files are not whole, a sentence without its full stop."""
-    if Path(argument).expanduser().is_dir():
+    if local_folder(argument) is not None:
         return "Copy the whole model there again"
     return f"Get its files again with: {_download(argument)}"
 
@@ -87,11 +116,14 @@ def find_weights(owner: str, folder: Path, names: Iterable[str], *, again: str) 
     Raises
     ------
     ModelError
-        When there is none; the message tells pickled weights from no weights.
+        When there is none; the message tells pickled weights from no weights. When it is an index of several files
+        that names others than safetensors beside it, or one that is missing.
     """
     names = list(names)
     for name in names:
         if (folder / name).is_file():
+            if name.endswith(".index.json"):
+                _check_index(owner, folder / name, again=again)
             return folder / name
     pickled = sorted(path.name for path in folder.glob("*") if path.suffix in _PICKLES)
     if pickled:
@@ -101,6 +133,54 @@ def find_weights(owner: str, folder: Path, names: Iterable[str], *, again: str) 
             "a safetensors variant and name it with @refs/pr/ and its number, or save the model anew with its library."
         )
     raise ModelError(f"{owner}: {folder} must hold {names[0]}; it is missing. {again}.")
+
+
+def _check_index(owner: str, index: Path, *, again: str) -> None:
+    """Check the files that an index names: transformers would open pickles, and files of other folders, too."""
+    parts = read_json(owner, index, again=again).get("weight_map")
+    if not isinstance(parts, dict) or not all(isinstance(name, str) for name in parts.values()):
+        raise ModelError(f"{owner}: {index} must have a weight_map from names to files. {again}.")
+    for name in dict.fromkeys(parts.values()):
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise ModelError(
+                message(owner, f"the files in {index}", "safetensors beside it", name, "Do not use this model")
+            )
+        if not (index.parent / name).is_file():
+            raise ModelError(f"{owner}: {index.parent} must hold {shorten(name)}; it is missing. {again}.")
+
+
+def refuse_extras(owner: str, folder: Path, *, again: str) -> None:
+    """Raise where a folder's cards have transformers open or run more than its safetensors and its own code.
+
+    Raises
+    ------
+    ModelError
+        When there is an adapter, or a setting that names other weights, or kernels to fetch from the hub and run.
+    """
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(
+            f"{owner}: {folder} must hold a whole model; got an adapter beside it, 'adapter_config.json'. Merge the "
+            "two with their library and save the result, or take the file away."
+        )
+    for path in sorted({folder / "config.json", *folder.glob("sentence_*_config.json")}):
+        if not path.exists():  # whoever needs it says so
+            continue
+        for key, value in _settings(read_json(owner, path, again=again)):
+            # A way to compute that is a name on the hub is a program there.
+            if key in _EXTRAS or ("_implementation" in key and "/" in json.dumps(value)):
+                setting = f"{key} in {path}"
+                raise ModelError(message(owner, setting, "left out, or built in", value, "Do not use this model"))
+
+
+def _settings(card: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    waiting: list[Any] = [card]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield from part.items()
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
 
 
 def read_json(owner: str, path: Path, *, again: str) -> dict[str, Any]:

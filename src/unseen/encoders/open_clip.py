@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from unseen.encoders.base import Similarity
-from unseen.encoders.model_files import advice, digest_files, find_weights, model_folder, read_json
+from unseen.encoders.model_files import (
+    advice,
+    digest_files,
+    find_weights,
+    local_folder,
+    model_folder,
+    read_json,
+    refuse_extras,
+)
 from unseen.encoders.torch_towers import TorchEncoder, cut_strip, import_library, unusable
 from unseen.errors import InputError, ModelError
 from unseen.validation import message, nearest, verbatim
@@ -152,7 +160,12 @@ class OpenClipEncoder(TorchEncoder):
 
         mode = text.get("tokenizer_mode")
         return HFTokenizer(
-            str(self._source.tokenizer), context_length=length, tokenizer_mode=mode, local_files_only=True, **options
+            str(self._source.tokenizer),
+            context_length=length,
+            tokenizer_mode=mode,
+            local_files_only=True,
+            trust_remote_code=False,
+            **options,
         )
 
     @cached_property
@@ -162,7 +175,9 @@ class OpenClipEncoder(TorchEncoder):
         with self._source.weights.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
         model_cfg = deepcopy(self._source.model_cfg)
-        model_cfg["text_cfg"].pop("hf_model_name", None)  # a path of this machine
+        words = model_cfg["text_cfg"].pop("hf_model_name", None)  # a path of this machine
+        if words:
+            digest.update((Path(words) / "config.json").read_bytes())
         digest.update(json.dumps([model_cfg, vars(self._settings)], sort_keys=True).encode())
         if self._source.tokenizer is not None:
             digest.update(digest_files("tokenizer", self._source.tokenizer, weights=False).encode())
@@ -244,8 +259,9 @@ def _find(library: Any, model: str) -> _Source:
         identifier = argument.removeprefix("hf-hub:")
         again = advice(identifier)
         return _from_folder(model_folder(_OWNER, identifier, extra="clip"), again)
-    if Path(argument).expanduser().is_dir():
-        return _from_folder(Path(argument).expanduser(), "Copy the whole model there again")
+    folder = local_folder(argument)
+    if folder is not None:
+        return _from_folder(folder, "Copy the whole model there again")
     architecture, _, tag = argument.rpartition("/")
     return _from_tag(library, architecture.replace("/", "-"), tag, model)
 
@@ -294,12 +310,23 @@ def _source(weights: Path, model_cfg: dict[str, Any], preprocess_cfg: dict[str, 
         remedy = "Look for a version of the model whose image network is built into timm"
         raise ModelError(message(_OWNER, "timm_model_name", "a name that timm knows itself", name, remedy))
     if text.get("hf_model_name"):
-        text["hf_model_name"] = str(model_folder(_OWNER, str(text["hf_model_name"]), extra="clip"))
+        text["hf_model_name"] = str(_text_network(str(text["hf_model_name"])))
     tokenizer = None
     if text.get("hf_tokenizer_name"):
         own = any((weights.parent / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json"))
         tokenizer = weights.parent if own else model_folder(_OWNER, str(text["hf_tokenizer_name"]), extra="clip")
     return _Source(weights, model_cfg, preprocess_cfg, tokenizer)
+
+
+def _text_network(name: str) -> Path:
+    """Return the folder of a text network of transformers, of which open_clip reads the card."""
+    folder, again = model_folder(_OWNER, name, extra="clip"), advice(name)
+    # transformers would ask at the terminal whether to run the model's code, and open_clip leaves it to ask.
+    if "auto_map" in read_json(_OWNER, folder / "config.json", again=again):
+        expected = "a model that transformers knows itself"
+        raise ModelError(message(_OWNER, "hf_model_name of its card", expected, name, "Choose another model"))
+    refuse_extras(_OWNER, folder, again=again)
+    return folder
 
 
 def _build(library: Any, source: _Source) -> Any:

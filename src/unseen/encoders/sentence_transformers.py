@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from unseen.encoders.model_files import advice, digest_files, find_weights, model_folder
+from unseen.encoders.model_files import advice, digest_files, find_weights, model_folder, refuse_extras
 from unseen.encoders.torch_towers import TorchEncoder, import_library, unusable
 from unseen.errors import InputError, ModelError
 from unseen.validation import message, shorten
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["SentenceTransformersEncoder"]
 
 _OWNER = "SentenceTransformersEncoder"
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-#: Parts of a model that compute with weights of their own.
-_WEIGHTED = frozenset({"Dense", "Transformer"})
+#: Where parts of a model that compute with weights of their own have them; Dense takes a pickle where this one is not.
+_WEIGHTS = {
+    "Dense": ("model.safetensors",),
+    "Transformer": ("model.safetensors", "model.safetensors.index.json"),
+}
 _KNOWN = frozenset({"Dense", "Normalize", "Pooling", "Transformer"})
 
 
@@ -159,5 +161,6 @@ def _check_parts(folder: Path, again: str) -> None:
             raise InputError(message(_OWNER, f"the parts in {path}", expected, kind, "Choose another model"))
         if place != Path(place).name or place == "..":
             raise InputError(message(_OWNER, f"the paths in {path}", "names of folders in it", place, again))
-        if name in _WEIGHTED:
-            find_weights(_OWNER, folder / place, _WEIGHTS, again=again)
+        if name in _WEIGHTS:
+            find_weights(_OWNER, folder / place, _WEIGHTS[name], again=again)
+            refuse_extras(_OWNER, folder / place, again=again)

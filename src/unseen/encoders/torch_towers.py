@@ -149,9 +149,7 @@ class TorchEncoder(Encoder):
         return self._run("image", pixels)
 
     def _encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        # Half of a surrogate pair, as file names may hold, is no text to any tokenizer.
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        return self._run("text", *self.tokenize(clean))
+        return self._run("text", *self.tokenize(texts))
 
     def _begin_worker(self) -> None:
         import torch

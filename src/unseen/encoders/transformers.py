@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from unseen.encoders.base import Similarity
-from unseen.encoders.model_files import advice, digest_files, find_weights, model_folder, read_json
+from unseen.encoders.model_files import advice, digest_files, find_weights, model_folder, read_json, refuse_extras
 from unseen.encoders.torch_towers import TorchEncoder, cut_strip, import_library, unusable
 from unseen.errors import InputError, ModelError
 from unseen.validation import message, nearest, shorten
@@ -124,6 +124,7 @@ class TransformersEncoder(TorchEncoder):
         again = advice(str(model))
         self._kind_name, self._kind = _read_kind(self.folder, again)
         find_weights(owner, self.folder, _WEIGHTS, again=again)
+        refuse_extras(owner, self.folder, again=again)
         super().__init__(device=device)
         library = import_library("transformers", extra="hf", owner=owner)
         try:

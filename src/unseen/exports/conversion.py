@@ -14,6 +14,7 @@ from unseen.errors import InputError, ItemError
 from unseen.exports.base import Exported, Sample
 from unseen.exports.draft import draft
 from unseen.exports.originals import LINKS, Originals
+from unseen.labelling.manifest import VOCABULARY
 from unseen.labelling.reading import LabelledFolder, StoredFolder, open_labels
 from unseen.registry import EXPORTS
 from unseen.validation import check_choice, check_number, check_switch, message, verbatim
@@ -120,6 +121,7 @@ def convert(
     if kind.suffix is not None and target.suffix.lower() != kind.suffix:
         raise InputError(message("convert", "out", f"a file that ends in {kind.suffix}", target.name, "Rename it"))
     classes = _classes(labels)
+    known = frozenset(classes)
     originals = Originals(links, base, verify, labels.settings)
     with draft(target, folder=kind.suffix is None) as place, closing(originals):
         export = kind(place, classes, originals, labels.settings, options)
@@ -127,6 +129,7 @@ def convert(
             loop = _Loop(export, least, include_unknown)
             export.begin()
             for rows in labels.iter_rows():
+                _check_names(rows, known, labels.folder)
                 loop.add(rows)
                 if advance is not None:
                     advance(len(rows))
@@ -182,6 +185,14 @@ def _samples(rows: Rows, several: bool) -> Iterator[Sample | None]:
         # Through str(): the shortest decimal that is this float32, not its 17-digit expansion.
         shares = tuple(float(str(np.float32(share))) for share in rows.probabilities[i])
         yield Sample(rows.first + i, item, rows.shas[i], *rows.sizes[i], rows.names[i], shares, answers)
+
+
+def _check_names(rows: Rows, known: frozenset[str], folder: Path) -> None:
+    strange = next((name for names in rows.names for name in names if name not in known), None)
+    if strange is not None:
+        expected, remedy = f"those that {folder} was labelled with", "Restore it, or remove it to do without"
+        found = verbatim(f"others: {strange!r:.60} is not among them")
+        raise InputError(message("convert", f"the classes in {VOCABULARY}", expected, found, remedy))
 
 
 def _classes(labels: LabelledFolder) -> tuple[str, ...]:

@@ -84,6 +84,9 @@ def _clear(partial: Path) -> None:
     if not os.path.lexists(partial):
         return
     mark = partial / _LOCK
+    if partial.is_dir() and not partial.is_symlink() and not any(partial.iterdir()):
+        partial.rmdir()
+        return
     if partial.is_symlink() or not mark.is_file() or mark.is_symlink():
         found = verbatim("something that no export left there")
         remedy = "Move it away, or choose another output"

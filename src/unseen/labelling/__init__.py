@@ -15,6 +15,7 @@
     journal.py      rows of the part that is being made
     manifest.py     which parts count; one run at a time
     run.py          `label` and `embed`
+    local_engine.py one stream through all parts, in this process
     shipping.py     shards as plain data, for other machines
     ray_engine.py   shards handed out to a Ray cluster; what a worker does (ray_worker.py), the cluster (ray_cluster.py)
     report.py       what a run did

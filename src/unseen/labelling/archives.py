@@ -19,7 +19,7 @@ from unseen.errors import ItemError
 from unseen.inputs.files import os_reason, printable
 from unseen.inputs.formats import SNIFF_BYTES, describe_foreign, sniff
 from unseen.inputs.walking import IMAGE_SUFFIXES, is_hidden
-from unseen.labelling.references import MAX_MEMBER_BYTES, Held, Reference, Shelf, open_place, read_at, suffix_of
+from unseen.labelling.references import MAX_MEMBER_BYTES, Held, Reference, Shelf, open_place, read_at, shown, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ _BLOCK = 512
 _TAIL = 1 << 16
 _TOO_LARGE = f"too large: more than {MAX_MEMBER_BYTES >> 20} MiB for one photo"
 _SHORT = "truncated: the archive ends before the photo does"
-_BROKEN = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, ValueError, NotImplementedError)
+_BROKEN = (OSError, EOFError, OverflowError, zlib.error, tarfile.TarError, zipfile.BadZipFile, ValueError)
 
 
 def is_photo(name: str) -> bool:
@@ -144,7 +144,7 @@ def tar_members(path: str) -> Iterator[Reference]:
     A plain file is walked from header to header; a gzipped one has to be unpacked for that, in memory, a block at a
     time. A file that holds no photo at all gives one reference that says so.
     """
-    shown = printable(path)
+    named = shown(path)
     packed = suffix_of(path) in (".gz", ".tgz")
     kind = GzippedTarReference if packed else TarReference
     seen = 0
@@ -153,23 +153,23 @@ def tar_members(path: str) -> Iterator[Reference]:
             stream: Any = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
             for member in _headers(stream):
                 if isinstance(member, str):
-                    yield Reference(shown, f"{member}; photos found before that: {seen:,}")
+                    yield Reference(named, f"{member}; photos found before that: {seen:,}")
                 elif not is_photo(member.name):
                     continue
                 elif problem := _refused(member):
-                    yield Reference(_key(shown, member), problem)
+                    yield Reference(_key(named, member), problem)
                 else:
-                    yield kind(_key(shown, member), path=path, offset=member.offset_data, size=member.size)
+                    yield kind(_key(named, member), path=path, offset=member.offset_data, size=member.size)
                 seen += 1
     except ItemError as error:
-        yield Reference(shown, str(error))
+        yield Reference(named, str(error))
         return
     if not seen:
-        yield Reference(shown, "holds no photos: members count by their suffix")
+        yield Reference(named, "holds no photos: members count by their suffix")
 
 
-def _key(shown: str, member: tarfile.TarInfo) -> str:
-    return f"{shown}/{printable(member.name.rpartition('.')[0])}"
+def _key(archive: str, member: tarfile.TarInfo) -> str:
+    return f"{archive}/{printable(member.name.rpartition('.')[0])}"
 
 
 def _refused(member: tarfile.TarInfo) -> str | None:
@@ -188,17 +188,20 @@ def _headers(stream: Any) -> Iterator[tarfile.TarInfo | str]:
     try:
         # The name of an empty archive's first error differs between Pythons; what they have in common is this.
         archive = tarfile.TarFile(fileobj=guarded, mode="r", errorlevel=0, errors="surrogateescape")  # type: ignore[arg-type]
-    except (*_BROKEN, OverflowError, RecursionError) as error:
+    except (*_BROKEN, RecursionError) as error:
         yield f"cannot be read: {_tar_reason(error)}"
         return
     while True:
         try:
             member = archive.next()
-        except (*_BROKEN, OverflowError, RecursionError, UnicodeError) as error:
+        except (*_BROKEN, RecursionError) as error:
             yield f"damaged: {_tar_reason(error)}. The rest of it was not read"
             return
         if member is None:
             break
+        if member.size < 0 or archive.offset < member.offset_data:  # older Pythons would go round for ever
+            yield "damaged: a header says that its member ends before it begins. The rest of it was not read"
+            return
         yield member
         archive.members.clear()  # type: ignore[attr-defined]  # it would keep every header
     problem = _ending(guarded, archive.offset)
@@ -219,7 +222,7 @@ def _ending(stream: _Guarded, offset: int) -> str | None:
         stream.seek(offset)
         mark = stream.read(_BLOCK)
         tail = stream.read(_TAIL)
-    except (*_BROKEN, OverflowError) as error:
+    except _BROKEN as error:
         return f"damaged: {_tar_reason(error)}. The rest of it was not read"
     if len(mark) < _BLOCK:
         return "truncated: it has no end mark, so more may have followed"
@@ -288,9 +291,11 @@ class _Zip(Held):
             raise
         except IndexError:
             raise ItemError("cannot be read: the archive has changed") from None
+        except NotImplementedError as error:
+            raise ItemError("is packed in a way that is not read; pack it anew") from error
         except RuntimeError as error:  # what zipfile raises for a password
             raise ItemError("is encrypted; unpack it first") from error
-        except _BROKEN as error:
+        except Exception as error:  # each way of packing has errors of its own
             raise ItemError(f"damaged: {_zip_reason(error)}") from error
         if len(data) > MAX_MEMBER_BYTES:
             raise ItemError(_TOO_LARGE)
@@ -323,11 +328,11 @@ def zip_members(path: str) -> Iterator[Reference]:
         Named ``photos.zip/folder/name.jpg``. A file that is no zip, or holds no photo at all, gives one reference that
         says so.
     """
-    shown = printable(path)
+    named = shown(path)
     try:
         archive = _Zip(path)
     except ItemError as error:
-        yield Reference(shown, str(error))
+        yield Reference(named, str(error))
         return
     seen = 0
     try:
@@ -335,7 +340,7 @@ def zip_members(path: str) -> Iterator[Reference]:
             if not is_photo(member.filename) or member.is_dir():
                 continue
             seen += 1
-            name = f"{shown}/{printable(member.filename)}"
+            name = f"{named}/{printable(member.filename)}"
             if member.flag_bits & 1:
                 yield Reference(name, "is encrypted; unpack it first")
             elif member.external_attr >> 28 == 0xA:  # a symbolic link, as Unix writes it
@@ -347,4 +352,4 @@ def zip_members(path: str) -> Iterator[Reference]:
     finally:
         archive.close()
     if not seen:
-        yield Reference(shown, "holds no photos: members count by their suffix")
+        yield Reference(named, "holds no photos: members count by their suffix")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import struct
 import time
 import zlib
@@ -62,7 +63,9 @@ class Journal:
             return
         import pyarrow as pa
 
-        table = pa.concat_tables(self._waiting)
+        # First: being stopped after the rows were written, and before they are forgotten, would write them twice.
+        waiting, self._waiting = self._waiting, []
+        table = pa.concat_tables(waiting)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table.combine_chunks())
@@ -72,7 +75,6 @@ class Journal:
             self._write(_FRAME.pack(len(data), zlib.crc32(data)) + data)
         except OSError as error:
             raise unwritable(self._folder, error) from None
-        self._waiting = []
         self._last = time.monotonic()
 
     def _write(self, data: bytes) -> None:
@@ -139,6 +141,8 @@ def _read(path: Path, schema: Any) -> Any:
 
     tables, whole = [], 0
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):  # a link would have what it leads to cut off
+            return None
         with path.open("r+b") as file:
             for data in _frames(file):
                 table = pa.ipc.open_stream(pa.py_buffer(data)).read_all()

@@ -117,9 +117,10 @@ class Labeller:
 
             self._judge = make_judge(recognizer, "image", vocabulary, **options)
             self._names = pa.array(self._judge.prototypes.names, pa.string())
-            self.settings |= {
-                key: value for key, value in self._judge.settings.items() if key not in ("unseen", "model")
-            }
+            # Vectors of texts differ in their last digits from one machine, or batch, to the next: model and vocabulary
+            # say which they are.
+            beside = ("unseen", "model", "prototypes_fingerprint")
+            self.settings |= {key: value for key, value in self._judge.settings.items() if key not in beside}
             # As they were given: the judge's settings shorten some.
             self.settings |= {key: value for key, value in options.items() if value is not None}
             self.settings["top_k"] = self._judge.top_k

@@ -22,6 +22,7 @@ from unseen.labelling.references import (
     Shelf,
     is_address,
     open_place,
+    shown,
     suffix_of,
 )
 from unseen.validation import message, verbatim
@@ -67,10 +68,10 @@ def list_items(path: str, column: str | None) -> Iterator[Reference]:
     InputError
         When the table as a whole cannot be read, or has no such column.
     """
-    shown, away = printable(path), is_address(path)
+    named, away = shown(path), is_address(path)
     base = path.partition("?")[0].rpartition("/")[0] if away else str(Path(path).parent)
     if suffix_of(path) == ".parquet":
-        yield from _parquet_items(path, column, base, shown)
+        yield from _parquet_items(path, column, base, named)
         return
     with ExitStack() as stack:
         here = path
@@ -82,7 +83,7 @@ def list_items(path: str, column: str | None) -> Iterator[Reference]:
             except ItemError as error:
                 raise _unread(path, error) from error
         for number, value, problem in _text_rows(here, column):
-            yield _named(value, base, f"{shown}:{number}", problem)
+            yield _named(value, base, f"{named}:{number}", problem)
 
 
 def _unread(path: str, error: ItemError) -> InputError:
@@ -107,7 +108,7 @@ def _named(value: object, base: str, number: str, error: str | None = None) -> R
     from unseen.labelling.remote import remote_reference
 
     address = value if is_address(value) else f"{base.rstrip('/')}/{value.lstrip('/')}"
-    return remote_reference(printable(value), address)
+    return remote_reference(shown(value), address)
 
 
 def _text_rows(path: str, column: str | None) -> Iterator[Row]:
@@ -142,7 +143,7 @@ def _reworded(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def _wrong(path: str, expected: str, got: str, remedy: str) -> InputError:
-    return InputError(message("labelling", f"file '{printable(path)}'", expected, verbatim(got), remedy))
+    return InputError(message("labelling", f"file '{shown(path)}'", expected, verbatim(got), remedy))
 
 
 # -- Parquet -----------------------------------------------------------------------------------------------
@@ -239,7 +240,7 @@ def _open_parquet(path: str, file: BinaryIO) -> Any:
         raise _wrong(path, "a Parquet file", "damaged or other data", "Write it again") from error
 
 
-def _parquet_items(path: str, column: str | None, base: str, shown: str) -> Iterator[Reference]:
+def _parquet_items(path: str, column: str | None, base: str, named: str) -> Iterator[Reference]:
     import pyarrow as pa
 
     try:
@@ -254,7 +255,7 @@ def _parquet_items(path: str, column: str | None, base: str, shown: str) -> Iter
         if pa.types.is_dictionary(kind):
             kind = kind.value_type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            yield from _parquet_paths(table, wanted, base, shown)
+            yield from _parquet_paths(table, wanted, base, named)
             return
         binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
         if not binary and not (pa.types.is_struct(kind) and {"bytes"} <= {field.name for field in kind}):
@@ -262,10 +263,10 @@ def _parquet_items(path: str, column: str | None, base: str, shown: str) -> Iter
             raise _wrong(path, expected, str(kind), "Name another column by --column")
         rows = table.metadata.num_rows
     for row in range(rows):
-        yield CellReference(f"{shown}:{row + 1}", path=path, column=wanted, row=row, base=base)
+        yield CellReference(f"{named}:{row + 1}", path=path, column=wanted, row=row, base=base)
 
 
-def _parquet_paths(table: Any, column: str, base: str, shown: str) -> Iterator[Reference]:
+def _parquet_paths(table: Any, column: str, base: str, named: str) -> Iterator[Reference]:
     number = 0
     batches = table.iter_batches(batch_size=_ROWS, columns=[column])
     while True:
@@ -273,7 +274,7 @@ def _parquet_paths(table: Any, column: str, base: str, shown: str) -> Iterator[R
             batch = next(batches, None)
         except Exception as error:  # noqa: BLE001  damaged Parquet raises OSError, ArrowException and others
             problem = f"cannot be read: {type(error).__name__}. The rest of the file was not read"
-            yield Reference(f"{shown}:{number + 1}", problem)
+            yield Reference(f"{named}:{number + 1}", problem)
             return
         if batch is None:
             return
@@ -282,9 +283,9 @@ def _parquet_paths(table: Any, column: str, base: str, shown: str) -> Iterator[R
             try:
                 text = value.as_py()
             except UnicodeDecodeError:
-                yield Reference(f"{shown}:{number}", "is not UTF-8")
+                yield Reference(f"{named}:{number}", "is not UTF-8")
             else:
-                yield _named(text, base, f"{shown}:{number}")
+                yield _named(text, base, f"{named}:{number}")
 
 
 def _choose(path: str, names: Sequence[str], column: str | None) -> str:

@@ -257,7 +257,14 @@ class Output:
                 "unseen": __version__,
                 "settings": settings,
             }
-            self._start(json.dumps(header) + "\n")
+            text = json.dumps(header) + "\n"
+            if len(text) > _LONGEST_LINE:  # before the work: it could not be read again
+                remedy = "Pass fewer thresholds, or one for all classes"
+                length = verbatim(f"{len(text):,}")
+                raise InputError(
+                    message("labelling", "the settings", "of 16 million characters at most", length, remedy)
+                )
+            self._start(text)
             return
         self._compare(kind, settings, self._manifest)
         found = {index: part for index, part in self._manifest.parts.items() if self._is_there(part)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -196,7 +197,8 @@ def write_part(folder: Path, index: int, first: int, table: Any) -> PartSummary:
     except OSError as error:
         raise unwritable(folder, error) from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # the next run removes it
+            draft.unlink(missing_ok=True)
     errors = [error for error in table.column("error").to_pylist() if error is not None]
     names = names_digest(table.column("item").to_pylist())
     return PartSummary(index, first, len(table), len(errors), names, digest, size, count_reasons(errors))

@@ -32,7 +32,6 @@ __all__ = [
     "LabelledFolder",
     "Rows",
     "StoredFolder",
-    "is_embeddings",
     "is_stored",
     "open_embeddings",
     "open_labels",
@@ -289,18 +288,6 @@ def open_embeddings(folder: str | os.PathLike[str]) -> EmbeddingsFolder:
 def is_stored(path: str | os.PathLike[str]) -> bool:
     """Whether a path is a folder that `unseen label` or `unseen embed` wrote; looks at the manifest's first line."""
     return _header(Path(path)) is not None
-
-
-def is_embeddings(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is a folder with stored vectors, to be scored again without its pictures.
-
-    True of what `unseen embed` wrote, and of labels that were written with their embeddings.
-    """
-    header = _header(Path(path))
-    if header is None:
-        return False
-    settings = header.get("settings")
-    return header.get("kind") == "embeddings" or (isinstance(settings, dict) and settings.get("embeddings") is True)
 
 
 # -- the manifest ----------------------------------------------------------------------------------------

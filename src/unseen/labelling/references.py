@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
 
 from unseen.errors import ItemError
-from unseen.inputs.files import open_regular, os_reason
+from unseen.inputs.files import open_regular, os_reason, printable
 from unseen.inputs.formats import SNIFF_BYTES, describe_foreign, sniff
 from unseen.inputs.images import MAX_PIXELS
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_MEMBER_BYTES", "FileReference", "Held", "MemoryReference", "Reference", "Shelf", "read_photo"]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_LOGIN = re.compile(r"(?<=^http://)[^/?#]*@|(?<=^https://)[^/?#]*@", re.IGNORECASE)
 #: Largest file that is read as one photo: none needs more than 8 bytes per pixel.
 MAX_FILE_BYTES = 8 * MAX_PIXELS + (1 << 24)
 #: Largest member of an archive, cell of a table or download that is read as one photo.
@@ -116,6 +117,20 @@ def is_address(path: str) -> bool:
     (True, False, False)
     """
     return _ADDRESS.match(path) is not None
+
+
+def shown(place: str) -> str:
+    """Return the printable name of a place; the login in a web address stays out of rows, manifests and messages.
+
+    >>> shown("https://me:secret@example.org/a@b.tar"), shown("abfs://photos@account/a.tar")
+    ('https://example.org/a@b.tar', 'abfs://photos@account/a.tar')
+    """
+    return printable(without_login(place))
+
+
+def without_login(place: str) -> str:
+    """Return a place without the login that a web address may hold."""
+    return _LOGIN.sub("", place, count=1)
 
 
 def open_place(path: str) -> BinaryIO:

@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from unseen.errors import InputError, ItemError, MissingExtraError
-from unseen.inputs.files import printable, quoted
+from unseen.inputs.files import quoted
 from unseen.inputs.formats import SNIFF_BYTES, describe_foreign, sniff
 from unseen.inputs.walking import IMAGE_SUFFIXES, is_hidden
-from unseen.labelling.references import MAX_MEMBER_BYTES, Reference, Shelf, read_at
+from unseen.labelling.references import MAX_MEMBER_BYTES, Reference, Shelf, read_at, shown, without_login
 from unseen.validation import import_extra, message, verbatim
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ _PIP = {
 _TIMEOUT, _CONNECT = 60.0, 15.0
 _PAUSES = (0.5, 2.0)
 _BLOCK = 1 << 20
+#: Bytes a second that a server must send of a whole file, after a first minute.
+_SLOWEST = 10_000
 #: Largest table, archive or video that is fetched.
 _MOST_FETCHED = 1 << 38
 
@@ -102,7 +104,9 @@ def filesystem(url: str) -> Any:
     protocol = url.partition("://")[0].lower()
     if protocol not in PROTOCOLS or "::" in url:
         expected = f"an address that begins with {', '.join(f'{p}://' for p in PROTOCOLS[:5])} or the like"
-        raise InputError(message("labelling", "source", expected, quoted(url), "Copy it to this machine first"))
+        raise InputError(
+            message("labelling", "source", expected, quoted(without_login(url)), "Copy it to this machine first")
+        )
     return _filesystem(protocol)
 
 
@@ -135,7 +139,7 @@ def _fetch(url: str) -> bytes:
         try:
             with _opened(url) as file:
                 return b"".join(_blocks(file, MAX_MEMBER_BYTES + 1))
-        except ItemError:
+        except (ItemError, MissingExtraError):
             raise
         except Exception as error:
             if pause is None or _is_final(error):
@@ -232,7 +236,7 @@ def _items(url: str, column: str | None, every: Every) -> Iterator[Reference]:
     if kind != "photos":
         yield from READERS[kind](url, column, every)
     elif _is_photo_name(path) or not _is_folder(url, web=web):
-        yield remote_reference(printable(url), url)
+        yield remote_reference(shown(url), url)
     else:
         yield from _folder(url)
 
@@ -265,7 +269,7 @@ def _folder(url: str) -> Iterator[Reference]:
             continue
         if not is_folder:
             if _is_photo_name(urlsplit(full).path if full.startswith("http") else full):
-                yield remote_reference(printable(full), full)
+                yield remote_reference(shown(full), full)
         elif full.rstrip("/") not in entered and full.startswith(url.rstrip("/") + "/"):
             entered.add(full.rstrip("/"))
             stack.append(iter(_listed(full, partial(_entries, url=full))))
@@ -291,7 +295,11 @@ def _listed(url: str, list_: Callable[[Any], list[Any]]) -> list[Any]:
 def _unlisted(url: str, error: Exception) -> InputError:
     return InputError(
         message(
-            "labelling", "source", "an address that can be listed", quoted(url), f"Listing failed: {_reason(error)}"
+            "labelling",
+            "source",
+            "an address that can be listed",
+            quoted(without_login(url)),
+            f"Listing failed: {_reason(error)}",
         )
     )
 
@@ -363,9 +371,9 @@ def open_copy(url: str) -> BinaryIO:
     Raises
     ------
     ItemError
-        With a short reason, when it cannot be fetched.
+        With a short reason, when there is none to be had.
     InputError
-        When the temporary folder is full.
+        When its server does not answer now, or the temporary folder is full.
     """
     with _COPYING:
         copy = _COPIES.get(url)
@@ -392,18 +400,42 @@ def named_copy(url: str, suffix: str) -> Iterator[str]:
 
 
 def _download(url: str, target: Any) -> None:
-    size = 0
-    try:
-        with _opened(url) as file:
-            while block := file.read(_BLOCK):
-                size += len(block)
-                if size > _MOST_FETCHED:
-                    raise ItemError(f"too large: more than {_MOST_FETCHED >> 30} GiB")
-                _keep(target, block)
-    except (InputError, MissingExtraError):
-        raise
-    except Exception as error:
-        raise ItemError(f"cannot be fetched: {_reason(error)}") from error
+    """Fetch a file; raises ItemError where it cannot be had, and InputError where it perhaps can be later.
+
+    One row in place of a whole archive would be wrong for good: its photos are as many rows once its server answers.
+    """
+    for pause in (*_PAUSES, None):
+        try:
+            target.seek(0)
+            target.truncate()
+            _fill(url, target)
+            return
+        except (InputError, MissingExtraError):
+            raise
+        except Exception as error:
+            if _is_final(error):
+                raise ItemError(f"cannot be fetched: {_reason(error)}") from error
+            if pause is None:
+                remedy = (
+                    f"Fetching it failed: {_reason(error)}. Run it again later, with --resume: nothing done is lost"
+                )
+                expected = "an address that answers"
+                raise InputError(
+                    message("labelling", "source", expected, quoted(without_login(url)), remedy)
+                ) from error
+            time.sleep(pause)
+
+
+def _fill(url: str, target: Any) -> None:
+    size, began = 0, time.monotonic()
+    with _opened(url) as file:
+        while block := file.read(_BLOCK):
+            size += len(block)
+            if size > _MOST_FETCHED:
+                raise ItemError(f"too large: more than {_MOST_FETCHED >> 30} GiB")
+            if time.monotonic() - began > _TIMEOUT + size / _SLOWEST:
+                raise TimeoutError
+            _keep(target, block)
 
 
 def _keep(target: Any, block: bytes) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unseen.errors import InputError
-from unseen.labelling.journal import Journal, read_journal
 from unseen.labelling.labeller import Job, Labeller
-from unseen.labelling.manifest import MANIFEST, VOCABULARY, Output, read_manifest
-from unseen.labelling.parts import write_part
+from unseen.labelling.local_engine import run_local
+from unseen.labelling.manifest import VOCABULARY, Output, read_manifest
+from unseen.labelling.parts import names_digest
 from unseen.labelling.report import Report
-from unseen.labelling.shards import Walk
 from unseen.labelling.sources import nothing_found, open_source
 from unseen.validation import check_choice, check_number, check_switch, message
 
@@ -28,13 +26,15 @@ if TYPE_CHECKING:
     from unseen.recognizer import Recognizer
     from unseen.vocabulary import Vocabulary
 
-__all__ = ["embed", "label", "run_local"]
+__all__ = ["embed", "label"]
 
 #: Where the work is done, and by what; the local engine takes this process's labeller, the others a job to send out.
 ENGINES = ("local", "ray")
 #: What the engines that send jobs out may be told of the machines.
 _CREW = ("workers", "worker_cores", "ray_address")
 _MOST_ITEMS_PER_PART = 1_000_000
+#: Characters of paths that are written down one by one.
+_LONGEST_DESCRIPTION = 1 << 20
 
 
 def label(
@@ -233,11 +233,13 @@ def _run(
         output = stack.enter_context(Output(out, resume=resume))
         model = recognizer if isinstance(recognizer, Recognizer) else Recognizer.load(recognizer)
         labeller = Labeller(model, vocabulary, embeddings=embeddings, options=options)
-        if vocabulary is not None and not (output.begun and (output.folder / VOCABULARY).exists()):
+        if vocabulary is not None and not output.begun:
             vocabulary.save(output.folder / VOCABULARY)
         output.begin(
             "embeddings" if vocabulary is None else "labels", _settings(opened, labeller, shard_size, column, every)
         )
+        if vocabulary is not None and not (output.folder / VOCABULARY).exists():  # somebody has removed it since
+            vocabulary.save(output.folder / VOCABULARY)
         kept = sum(part.items for part in output.done.values())
         began = time.monotonic()
         if not output.complete:
@@ -287,12 +289,19 @@ def _settings(
     source: Source, labeller: Labeller, shard_size: int, column: str | None, every: float | str | None
 ) -> dict[str, Any]:
     return {
-        "source": source.description,
+        "source": _described(source.description),
         "column": column,
         "every": None if every is None else str(every),
         "shard_size": shard_size,
         **labeller.settings,
     }
+
+
+def _described(description: list[str]) -> list[str]:
+    """Return what was pointed at; very many paths by their number and digest, as the manifest's first line is short."""
+    if sum(map(len, description)) <= _LONGEST_DESCRIPTION:
+        return description
+    return [f"<{len(description):,} paths of SHA-256 {names_digest(description)}>"]
 
 
 def spare_source(out: str | Path, source: Any) -> None:
@@ -310,130 +319,3 @@ def spare_source(out: str | Path, source: Any) -> None:
             raise InputError(
                 message("labelling", "out", "another folder than the source", str(out), "Choose another folder")
             )
-
-
-def run_local(
-    output: Output,
-    references: Iterator[Reference],
-    labeller: Labeller,
-    *,
-    shard_size: int,
-    advance: Callable[[int], None] | None = None,
-) -> None:
-    """Label what is left of a source in this process, as one stream through all parts.
-
-    Parameters
-    ----------
-    output : Output
-        Begun.
-    references : iterator of Reference
-        The whole source, from its first item.
-    labeller : Labeller
-        Of this process.
-    shard_size : int
-        Items per part.
-    advance : callable or None, default None
-        Called with the number of items that were done since the last call.
-
-    Raises
-    ------
-    InputError
-        When the source has changed, or the system refuses to write.
-    """
-    done = dict(output.done)
-    begun = read_journal(output.folder, labeller.schema, done)
-    walk = Walk(
-        references,
-        shard_size=shard_size,
-        done=done,
-        begun={index: table.column("item").to_pylist() for index, table in begun.items()},
-    )
-    if advance is not None:
-        advance(sum(part.items for part in done.values()) + sum(len(table) for table in begun.values()))
-    places: deque[int] = deque()
-
-    def left() -> Iterator[Reference]:
-        for place, reference in walk:
-            places.append(place)
-            yield reference
-
-    journal = Journal(output.folder)
-    making = _Making(output, journal, shard_size, begun)
-    tables = labeller.tables(left())
-    try:
-        for table in tables:
-            start = 0
-            while start < len(table):
-                index = places[0] // shard_size
-                count = 0
-                while count < len(table) - start and places and places[0] // shard_size == index:
-                    places.popleft()
-                    count += 1
-                making.add(index, table.slice(start, count))
-                start += count
-            if advance is not None:
-                advance(len(table))
-        making.finish()
-    finally:
-        # First the threads, then the rows they have answered: whoever goes on finds them.
-        tables.close()
-        making.close()
-    output.finish()
-
-
-class _Making:
-    """The part that is being made."""
-
-    def __init__(self, output: Output, journal: Journal, shard_size: int, begun: dict[int, Any]) -> None:
-        self._output, self._journal, self._size = output, journal, shard_size
-        self._begun = begun
-        self._index: int | None = None
-        self._tables: list[Any] = []
-        self._rows = 0
-
-    def add(self, index: int, table: Any) -> None:
-        if index != self._index:
-            self._write()
-            for earlier in sorted(part for part in self._begun if part < index):
-                self._whole(earlier)
-            kept = self._begun.pop(index, None)
-            self._index, self._tables = index, [] if kept is None else [kept]
-            self._rows = 0 if kept is None else len(kept)
-        self._tables.append(table)
-        self._rows += len(table)
-        if self._rows == self._size:
-            self._write()
-        else:
-            self._journal.add(index, table)
-
-    def _whole(self, index: int) -> None:
-        """Write a part of which the journal held every row: the run was ended just before it was written."""
-        self._index, self._tables = index, [self._begun.pop(index)]
-        self._write()
-
-    def _write(self) -> None:
-        if self._index is None:
-            return
-        import pyarrow as pa
-
-        index = self._index
-        table = pa.concat_tables(self._tables).combine_chunks()
-        self._output.record(write_part(self._output.folder, index, index * self._size, table))
-        self._journal.drop(index)
-        self._index, self._tables = None, []
-
-    def finish(self) -> None:
-        self._write()
-        for index in sorted(self._begun):
-            self._whole(index)
-
-    def close(self) -> None:
-        try:
-            self._journal.flush()
-        finally:
-            self._journal.close()
-
-
-def has_manifest(out: str | Path) -> bool:
-    """Whether a folder holds an output, finished or not."""
-    return (Path(out) / MANIFEST).is_file()

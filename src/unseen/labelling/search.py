@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,7 +131,8 @@ def _queries(queries: Any) -> Vocabulary | tuple[str, ...]:
     if not isinstance(given, list | tuple) or not given or not all(isinstance(one, str) for one in given):
         remedy = 'Pass a text such as "a red car at night"'
         raise InputError(message("search", "queries", "a text, a list of texts or a Vocabulary", queries, remedy))
-    texts = tuple(" ".join(one.split()) for one in given)
+    # Composed, as names of classes are: they are looked up by these.
+    texts = tuple(unicodedata.normalize("NFC", " ".join(one.split())) for one in given)
     if not all(texts) or len(set(texts)) != len(texts):
         remedy = "Leave empty ones and repeated ones out"
         raise InputError(message("search", "queries", "different texts", verbatim(repr(list(given))), remedy))

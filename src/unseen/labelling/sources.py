@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,8 @@ from unseen.errors import InputError
 from unseen.inputs.files import printable, quoted, similar_names
 from unseen.inputs.sources import Item, count_images, iter_images
 from unseen.inputs.walking import IMAGE_SUFFIXES, has_wildcard, match, reach
-from unseen.labelling.references import FileReference, MemoryReference, Reference, is_address
-from unseen.validation import check_number, message, verbatim
+from unseen.labelling.references import FileReference, MemoryReference, Reference, is_address, shown
+from unseen.validation import check_number, message, one_line, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ VIDEOS = (
 #: Archives of kinds that are not read, with what to do.
 FOREIGN = (".tar.bz2", ".tar.xz", ".tar.zst", ".tbz2", ".txz", ".7z", ".rar")
 _BRACE = re.compile(r"\{([^{}]*)\}")
-_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_RANGE = re.compile(r"(\d{1,18})\.\.(\d{1,18})")
 _MOST_BRACES = 1_000_000
 
 
@@ -148,7 +148,7 @@ def open_source(source: Any, *, column: str | None = None, every: float | str | 
         kinds = {one.kind for one in opened}
         _check_options(column, every, kinds)
         return Source(
-            [printable(text) for text in texts],
+            [shown(text) for text in texts],
             lambda: chain.from_iterable(one.start() for one in opened),
             lambda: _total(one.count() for one in opened),
         )
@@ -267,7 +267,10 @@ def _ready(stream: Iterator[Any]) -> Iterator[Reference]:
         if isinstance(element, Reference):
             yield element
         elif isinstance(element, Item):
-            yield as_reference(element)
+            # A manifest and a table cannot hold every text that Python can.
+            name = str(element.name)
+            name = name if name.isprintable() else one_line(name)
+            yield as_reference(element if name is element.name else replace(element, name=name))
         else:
             yield Reference(f"image-{place}", f"must be an Item like those before it; got {type(element).__name__}")
 
@@ -375,8 +378,8 @@ def _choices(inside: str) -> Iterator[str]:
 
 def nothing_found(description: list[str]) -> InputError:
     """Return the error for a source without a single item."""
-    shown = ", ".join(description[:3]) + (", …" if len(description) > 3 else "")
+    listed = ", ".join(description[:3]) + (", …" if len(description) > 3 else "")
     remedy = f"In folders and archives, files count by their suffix ({', '.join(sorted(IMAGE_SUFFIXES)[:6])}, …)"
     return InputError(
-        message("labelling", "source", "one with at least one photo", verbatim(f"none in {shown}"), remedy)
+        message("labelling", "source", "one with at least one photo", verbatim(f"none in {listed}"), remedy)
     )

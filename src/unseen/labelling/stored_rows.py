@@ -116,16 +116,23 @@ _COLUMNS = {
     "error": ("string", "large_string"),
 }
 _ABSENT = "no such column"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _VECTOR = re.compile(r"fixed_size_list<\w+: halffloat( not null)?>\[[1-9]\d{0,5}\]")
 
 
 def read_rows(batch: Any, first: int, path: Path) -> Rows:
     """Return the rows of a record batch, of which the first one has the position `first`; without vectors."""
-    values = {name: batch.column(i).to_pylist() for i, name in enumerate(batch.schema.names) if name != "embedding"}
+    try:
+        values = {name: batch.column(i).to_pylist() for i, name in enumerate(batch.schema.names) if name != "embedding"}
+    except UnicodeDecodeError as error:
+        raise damaged(path, error) from None
     n = batch.num_rows
     items = values["item"]
     if any(item is None for item in items):
         raise refuse(path, f"row {first + items.index(None)}", "of an item with a name", "none", WRITE_AGAIN)
+    odd = next((i for i, sha in enumerate(values["sha"]) if sha is not None and not _DIGEST.fullmatch(sha)), None)
+    if odd is not None:
+        raise refuse(path, f"the digest of row {first + odd}", "64 hexadecimal digits", values["sha"][odd], WRITE_AGAIN)
     names = [tuple(row or ()) for row in values.get("names", [None] * n)]
     probabilities = [tuple(row or ()) for row in values.get("probabilities", [None] * n)]
     for i, (classes, shares) in enumerate(zip(names, probabilities, strict=True)):

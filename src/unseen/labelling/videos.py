@@ -6,14 +6,14 @@ Which frames there are is told from the packets' times, which takes no decoding.
 from __future__ import annotations
 
 import threading
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from unseen.errors import ItemError
-from unseen.inputs.files import printable
-from unseen.labelling.references import Held, Reference, Shelf, open_place
+from unseen.labelling.references import Held, Reference, Shelf, open_place, shown
 from unseen.validation import import_extra
 
 if TYPE_CHECKING:
@@ -77,12 +77,13 @@ class _Video(Held):
 
     def ticks(self) -> npt.NDArray[np.int64]:
         """Return the times of all frames in order, without decoding; what is behind a damaged place is left out."""
-        found: list[int] = []
+        found = array("q")
         try:
             for packet in self._container.demux(self._stream):
                 if packet.size and packet.pts is not None and not packet.is_discard:
                     found.append(int(packet.pts))
                 if len(found) > _MOST_FRAMES:
+                    self.damaged = True
                     break
         except (self._av.error.FFmpegError, OSError, ValueError):
             self.damaged = True
@@ -95,6 +96,9 @@ class _Video(Held):
         with self._lock:
             try:
                 return self._pixels(self._find(tick))
+            except ItemError:
+                self._frames = None
+                raise
             except (self._av.error.FFmpegError, OSError, ValueError, MemoryError) as error:
                 self._frames = None
                 raise ItemError("damaged: the frame cannot be decoded") from error
@@ -149,22 +153,22 @@ def video_frames(path: str, every: Every) -> Iterator[Reference]:
     MissingExtraError
         When PyAV is not installed.
     """
-    shown = printable(path)
+    named = shown(path)
     try:
         video = _Video(path)
     except ItemError as error:
-        yield Reference(shown, str(error))
+        yield Reference(named, str(error))
         return
     try:
         ticks, base, damaged = video.ticks(), video.time_base, video.damaged
     finally:
         video.close()
     for tick in _chosen(ticks, base, every):
-        yield FrameReference(f"{shown}#t={(tick - ticks[0]) * base:.3f}", path=path, tick=int(tick))
+        yield FrameReference(f"{named}#t={(tick - ticks[0]) * base:.3f}", path=path, tick=int(tick))
     if damaged:
-        yield Reference(shown, "damaged: the rest of the video was not read")
+        yield Reference(named, "damaged: the rest of the video was not read")
     elif not len(ticks):
-        yield Reference(shown, "holds no pictures: its video stream is empty")
+        yield Reference(named, "holds no pictures: its video stream is empty")
 
 
 def _chosen(ticks: npt.NDArray[np.int64], base: float, every: Every) -> npt.NDArray[np.int64]:

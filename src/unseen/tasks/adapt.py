@@ -96,6 +96,8 @@ def adapt_recognizer(
     elif modality == "text":
         raise InputError(message(owner, "labels", "given for texts", None, "Pass one class name per text"))
     if modality == "text":
+        if not isinstance(images, Iterable):
+            raise InputError(message(owner, "images", "a sequence of texts", images, "Pass a list of strings"))
         texts = images if isinstance(images, str) else list(images)
         _check_count(owner, labels or [], texts)
         vectors = recognizer.encoder.encode_texts(texts)

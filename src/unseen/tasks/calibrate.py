@@ -161,7 +161,7 @@ def _columns(labels: Sequence[str | None], names: Sequence[str]) -> Array:
     position = {name: i for i, name in enumerate(names)}
     columns = []
     for label in labels:
-        if label is not None and label not in position:
+        if label is not None and (not isinstance(label, str) or label not in position):
             near = nearest(str(label), names)
             remedy = f"Known and near: {', '.join(near)}" if near else f"There are {len(names):,} classes"
             raise InputError(message(_OWNER, "labels", "classes of the vocabulary, or None", label, remedy))

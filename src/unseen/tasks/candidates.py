@@ -80,7 +80,7 @@ class Candidates:
         if isinstance(chosen, str) or not isinstance(chosen, list | tuple | set | frozenset) or not chosen:
             raise InputError(message("classify", what, "a list of at least one class name", chosen, "Name the classes"))
         for name in chosen:
-            if name not in self._position:
+            if not isinstance(name, str) or name not in self._position:
                 near = nearest(str(name), self._names) if len(self._names) <= 50_000 else []
                 remedy = f"Known and near: {', '.join(near)}" if near else f"There are {len(self._names):,} classes"
                 raise InputError(message("classify", what, "classes of the vocabulary", name, remedy))

@@ -8,14 +8,16 @@ scored exactly, and what it missed cannot be the answer.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from unseen.errors import InputError
-from unseen.validation import check_choice, check_number, import_extra, message, verbatim
+from unseen.validation import check_choice, check_number, check_switch, import_extra, message, verbatim
 
 if TYPE_CHECKING:
     import os
@@ -140,9 +142,13 @@ class UsearchIndex(ClassIndex):
         Where a graph of these classes and settings was kept, or is to be; what is there and does not fit is made
         anew. Only a file that this program wrote should be named: it is checked for its size and its classes'
         digest beside it, not for malice.
+    must_keep : bool, default True
+        Whether it is an error when the graph cannot be kept there. False for a cache.
 
     Raises
     ------
+    InputError
+        When the vectors or a parameter cannot be used, or the graph cannot be kept.
     MissingExtraError
         When usearch is not installed.
 
@@ -168,6 +174,7 @@ class UsearchIndex(ClassIndex):
         expansion_add: int = 128,
         expansion: int = 128,
         path: str | os.PathLike[str] | None = None,
+        must_keep: bool = True,
     ) -> None:
         super().__init__(vectors)
         module = import_extra("usearch.index", extra="index", purpose="An approximate index of classes")
@@ -187,7 +194,7 @@ class UsearchIndex(ClassIndex):
         if kept is None or not kept.load(self._index):
             self._index.add(np.arange(self.n_classes, dtype=np.uint64), self._units)
             if kept is not None:
-                kept.save(self._index)
+                kept.save(self._index, must=check_switch("UsearchIndex", "must_keep", must_keep))
 
     def _search(self, units: Array, k: int) -> tuple[Array, Array]:
         # Somewhat more than asked for, as 16 bits may put the last ones in another order.
@@ -227,26 +234,30 @@ class _Kept:
             return False
         return True
 
-    def save(self, index: Any) -> None:
+    def save(self, index: Any, *, must: bool) -> None:
         """Write the file, and what it is of after it.
 
         Raises
         ------
         InputError
-            When the system refuses.
+            When the system refuses, and it must be written.
         """
-        from unseen.writers import partial_of, unwritable
+        from unseen.writers import unwritable
 
+        # Of this run alone: two that make the same graph at once must not write into one file.
+        partial = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}.partial")
         try:
             self._card.unlink(missing_ok=True)
-            partial = partial_of(self._path)
-            partial.unlink(missing_ok=True)
             index.save(str(partial))
+            digest = _digest_of(partial)
             partial.replace(self._path)
-            self._card.write_text(f"{self._vectors} {_digest_of(self._path)}\n", "ascii")
+            self._card.write_text(f"{self._vectors} {digest}\n", "ascii")
         except (OSError, RuntimeError) as error:
-            refused = error if isinstance(error, OSError) else OSError(str(error))
-            raise unwritable("UsearchIndex", "the index", self._path, refused) from None
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            if must:
+                refused = error if isinstance(error, OSError) else OSError(str(error))
+                raise unwritable("UsearchIndex", "the index", self._path, refused) from None
 
 
 def _digest_of(path: Path) -> str:

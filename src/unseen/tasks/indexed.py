@@ -96,7 +96,7 @@ class IndexedJudge(Judge):
         check_choice("classify", "index", kind, KINDS)
         if kind == "exact":
             return build_index(self.prototypes.vectors, kind)
-        return UsearchIndex(self.prototypes.vectors, path=self._kept())
+        return UsearchIndex(self.prototypes.vectors, path=self._kept(), must_keep=False)
 
     def _kept(self) -> Path | None:
         from unseen.encoders.cache import cache_file

@@ -138,7 +138,9 @@ class TransducedJudge(Judge):
         super().__init__(recognizer, modality, vocabulary, top_k, unknown_below, strict, **options)
         self.settings["transductive"] = method
         classes = Prototypes(self.prototypes.names, self.prototypes.vectors)
-        self._together = transduce(recognizer, vectors, classes, method=method, modality=modality)
+        self._together = np.zeros((0, classes.n_classes))
+        if len(vectors):  # else none of the items can be used
+            self._together = transduce(recognizer, vectors, classes, method=method, modality=modality)
         self._answered = 0
 
     def _judge(

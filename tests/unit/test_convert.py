@@ -444,6 +444,11 @@ def test_somebody_elses_folder_is_not_cleared(labels: Path, tmp_path: Path) -> N
     assert (tmp_path / "out.partial" / "mine.txt").read_text() == "mine"
 
 
+def test_an_export_that_was_killed_at_its_very_start_left_an_empty_folder(labels: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.partial").mkdir()
+    assert convert(labels, "folders", tmp_path / "out").items == 4
+
+
 def test_what_an_export_that_was_killed_left_is_cleared(labels: Path, tmp_path: Path) -> None:
     (tmp_path / "out.partial" / "cat").mkdir(parents=True)
     (tmp_path / "out.partial" / ".unseen-export.lock").touch()
@@ -518,6 +523,31 @@ def test_classes_where_the_vocabulary_is_missing(tmp_path: Path) -> None:
     convert(write_stored(tmp_path / "labels", [row]), "coco", tmp_path / "out")
     categories = json.loads((tmp_path / "out" / "labels.json").read_text())["categories"]
     assert [category["name"] for category in categories] == ["ant", "zebra"]
+
+
+@pytest.mark.parametrize("to", ["folders", "coco", "yolo", "label-studio"])
+def test_a_vocabulary_of_another_run_is_refused(labels: Path, tmp_path: Path, to: str) -> None:
+    (labels / "classes.yaml").write_text(json.dumps({"classes": [{"name": "cat"}]}))
+    with pytest.raises(
+        InputError, match=r"the classes in classes\.yaml must be those .*others: 'dog' is not among them"
+    ):
+        convert(labels, to, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_photos_do_not_steer_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from unseen.cli import main
+
+    write_stored(tmp_path / "labels", [Row("\x1b[31mgone.jpg", ["cat"], [0.9], sha="0" * 64)], classes=["cat"])
+    command = ["unseen", "convert", str(tmp_path / "labels"), "--to", "folders", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit):
+        main()
+    told = capsys.readouterr().err
+    assert "gone.jpg" in told
+    assert "\x1b" not in told
 
 
 def test_the_command(labels: Path, tmp_path: Path) -> None:
