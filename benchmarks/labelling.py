@@ -3,12 +3,13 @@
     python benchmarks/labelling.py speed photos/ [--count 20000] [--repeats 3]
     python benchmarks/labelling.py resume photos/ [--count 20000]
     python benchmarks/labelling.py memory [--counts 10000 100000 1000000]
+    python benchmarks/labelling.py bytes photos/
 
 "speed": `label` into a folder against `Recognizer.classify` on the same files with the default model, rounds in turn.
 "resume": a run is killed (SIGKILL) in its middle and gone on with; both together against an undisturbed one, each a
 process of its own that reports the seconds from its first item on, so that loading the model is left out. "memory":
 the peak of a process that labels so many made-up photos with a model that costs nothing, above what it took before.
-Prints Markdown.
+"bytes": the size of the parts per photo, with the classes of examples/classes.yaml. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -131,10 +132,31 @@ def memory(counts: list[int]) -> None:
         print(f"| {count:,} | {found['after'] / 1024:.0f} | {above:.1f} | {found['rate']:,.0f} |", flush=True)
 
 
+def row_bytes(photos: Path) -> None:
+    from unseen import Recognizer, Vocabulary
+    from unseen.labelling import label, read_manifest
+
+    recognizer = Recognizer.load()
+    vocabulary = Vocabulary.load(Path(__file__).resolve().parents[1] / "examples" / "classes.yaml")
+    os.chdir(photos)  # names are those below the folder
+    with tempfile.TemporaryDirectory() as scratch:
+        sizes = {}
+        for kind in ("label", "label --embeddings"):
+            out = f"{scratch}/{kind}"
+            label(".", vocabulary, out, recognizer=recognizer, embeddings="--" in kind)
+            manifest = read_manifest(out)
+            sizes[kind] = sum(part.bytes for part in manifest.parts.values()) / manifest.items
+    print(f"{manifest.items:,} photos, {len(vocabulary)} classes\n\n| | bytes a row |\n|---|---|")
+    for kind, size in sizes.items():
+        print(f"| {kind} | {size:,.0f} |")
+
+
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Labelling: speed, going on after a kill, memory.")
-    parser.add_argument("what", choices=["speed", "resume", "memory", "labelled", "made-up"])
+    parser = argparse.ArgumentParser(
+        description="Labelling: speed, going on after a kill, memory, size of what is written."
+    )
+    parser.add_argument("what", choices=["speed", "resume", "memory", "bytes", "labelled", "made-up"])
     parser.add_argument("arguments", nargs="*")
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--repeats", type=int, default=3)
@@ -146,6 +168,8 @@ def main() -> None:
         resume(Path(given.arguments[0]), given.count)
     elif given.what == "memory":
         memory(given.counts)
+    elif given.what == "bytes":
+        row_bytes(Path(given.arguments[0]))
     elif given.what == "labelled":
         labelled(*given.arguments)
     else:

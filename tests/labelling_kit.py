@@ -40,7 +40,7 @@ class Colours(Encoder):
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(f"colours{self.salt}".encode()).hexdigest()
+        return hashlib.sha256(f"labelling_kit colours {self.salt}".encode()).hexdigest()
 
     def prepare_image(self, content: Any) -> npt.NDArray[np.uint8]:
         return prepare_image(content, size=self.image_size, resample="box")

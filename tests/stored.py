@@ -38,7 +38,7 @@ class Colours(Encoder):
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(self.name.encode()).hexdigest()
+        return hashlib.sha256(f"stored {self.name}".encode()).hexdigest()
 
     def prepare_image(self, content: Any) -> Any:
         try:

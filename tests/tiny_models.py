@@ -156,7 +156,12 @@ def tiny_metaclip2(folder: Path, *, logit_scale: float = 2.6592) -> Path:
 
 
 def tiny_open_clip(
-    folder: Path, *, sigmoid: bool = False, resize_mode: str | None = None, hf_tokenizer: bool | None = None
+    folder: Path,
+    *,
+    sigmoid: bool = False,
+    resize_mode: str | None = None,
+    hf_tokenizer: bool | None = None,
+    coca: bool = False,
 ) -> Path:
     """Write a model of open_clip as ``push_to_hf_hub`` writes it.
 
@@ -168,6 +173,8 @@ def tiny_open_clip(
         How images become square; None takes what its kind is trained with.
     hf_tokenizer : bool or None
         Whether the tokenizer is one of transformers' (as SigLIPs have) in place of CLIP's own; None by its kind.
+    coca : bool
+        Whether it is a CoCa: with an attention pool, a token of its own at the end of texts, and a decoder that writes.
     """
     import open_clip
     from safetensors.torch import save_file
@@ -191,8 +198,13 @@ def tiny_open_clip(
     }
     if sigmoid:
         model_cfg |= {"init_logit_bias": -2.0, "init_logit_scale": 2.6592}
-    if by_transformers:
+    if by_transformers or coca:
         model_cfg["custom_text"] = True
+    if coca:
+        model_cfg["vision_cfg"] |= {"attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True}
+        text |= {"embed_cls": True, "output_tokens": True}
+        sizes = {key: text[key] for key in ("context_length", "vocab_size", "width", "heads", "layers")}
+        model_cfg["multimodal_cfg"] = {**sizes, "attn_pooler_heads": 2}
     mode = resize_mode or ("squash" if sigmoid else "shortest")
     grey = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]} if sigmoid else {}
     preprocess_cfg = {"size": SIZE, "mode": "RGB", "interpolation": "bicubic", "resize_mode": mode, **grey}
@@ -200,7 +212,8 @@ def tiny_open_clip(
     card = {"model_cfg": model_cfg, "preprocess_cfg": preprocess_cfg}
     (folder / "open_clip_config.json").write_text(json.dumps(card), "utf-8")
     settings = {key: value for key, value in model_cfg.items() if key != "custom_text"}
-    model = _seeded((open_clip.CustomTextCLIP if by_transformers else open_clip.CLIP), **settings)
+    kind = open_clip.CustomTextCLIP if by_transformers else open_clip.CLIP
+    model = _seeded((open_clip.CoCa if coca else kind), **settings)
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, _weights(folder))
     if tokenizer:
         tokenizer.save_pretrained(folder)

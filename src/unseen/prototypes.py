@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -139,12 +140,15 @@ def _check_names(names: Sequence[str]) -> tuple[str, ...]:
             message("Prototypes", "names", "at least one name", verbatim("none"), "Pass one name per class")
         )
     if len(set(names)) < len(names):
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        counts = Counter(names)
+        twice = next(name for name in names if counts[name] > 1)
         raise InputError(message("Prototypes", "names", "unique", twice, "Rename or remove one of the two"))
     for name in names:
-        if any("\ud800" <= letter <= "\udfff" for letter in name):
-            # Half of a surrogate pair: no file could hold it.
-            raise InputError(message("Prototypes", "names", "text that UTF-8 can hold", name, "Mend that name"))
+        try:
+            name.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair: no file could hold it
+            expected = "text that UTF-8 can hold"
+            raise InputError(message("Prototypes", "names", expected, name, "Mend that name")) from None
     return names
 
 

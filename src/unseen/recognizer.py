@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from unseen.decision.background import check_background
-from unseen.errors import InputError, ModelError
+from unseen.errors import InputError
 from unseen.heads import Head, own_head
-from unseen.recognizer_files import CARD, ENCODER_CARD, fitted_digest, holds, name_of, read, write_card
-from unseen.registry import ENCODERS
-from unseen.validation import message, nearest
+from unseen.recognizer_files import load_parts, save_parts, write_card
+from unseen.validation import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
+    from unseen.detection.detections import Detections
     from unseen.encoders.base import Encoder
     from unseen.encoders.prompts import TextPrototypes
     from unseen.prototypes import Prototypes
     from unseen.results import Predictions
+    from unseen.segmentation.result import Segmentation
     from unseen.vocabulary import Vocabulary
 
 __all__ = ["Head", "Recognizer", "write_card"]
@@ -67,7 +69,7 @@ class Recognizer:
     # -- loading and saving ------------------------------------------------------------------------------
 
     @classmethod
-    def load(cls, model: str | Path = "default") -> Self:
+    def load(cls, model: str | Path = "default", *, device: str = "cpu") -> Self:
         """Load a recogniser.
 
         Parameters
@@ -76,47 +78,21 @@ class Recognizer:
             ``"default"`` for the one shipped with the package; ``"scheme:name"`` for an encoder, such as
             ``"open_clip:ViT-B-32/laion2b_s34b_b79k"`` or ``"hf:google/siglip-base-patch16-224"`` (`unseen models`
             lists the schemes); or a folder that `save` or `unseen export` wrote.
+        device : str, default "cpu"
+            Where the networks of ``open_clip``, ``hf`` and ``sentence-transformers`` run, as torch names it
+            (``"cuda"``, ``"cuda:1"``, ``"mps"``), or ``"auto"``: a graphics card where torch finds one. The others
+            run on the CPU.
 
         Raises
         ------
         InputError
-            When there is no such model.
+            When there is no such model, or it cannot run on that device.
         ModelError
-            When its folder is damaged or of another format.
+            When its folder is damaged or of another format, or the encoder that it needs cannot be loaded.
         MissingExtraError
             When the library that reads such a model is not installed.
         """
-        if model == "default":
-            from unseen.encoders.default import DefaultEncoder, default_folder
-
-            return cls(DefaultEncoder(), **read(default_folder()))
-        folder = Path(model)
-        if holds(folder, CARD):
-            return cls(**read(folder, encoder=True))
-        if holds(folder, ENCODER_CARD):
-            from unseen.encoders.onnx import OnnxEncoder
-
-            return cls.from_encoder(OnnxEncoder(folder))
-        if isinstance(model, str) and (":" in model or model in ENCODERS):
-            from unseen.encoders.loading import load_encoder
-
-            return cls.from_encoder(load_encoder(model))
-        if holds(folder, "."):
-            raise ModelError(
-                f"Recognizer: {folder} must hold {CARD} or {ENCODER_CARD}; both are missing. Point at a folder that "
-                f"Recognizer.save or `unseen export` wrote, or say what it is, such as hf:{folder}."
-            )
-        near = nearest(str(model), ENCODERS.names())
-        hub = f"A model of the Hugging Face hub is 'hf:{model}'" if str(model).count("/") == 1 else ""
-        raise InputError(
-            message(
-                "Recognizer",
-                "model",
-                "'default', scheme:name, or a folder that Recognizer.save wrote",
-                str(model),
-                f"Did you mean {near[0]!r}" if near else hub or "Check the path; `unseen models` lists what is there",
-            )
-        )
+        return cls(**load_parts(model, device=device))
 
     @classmethod
     def from_encoder(cls, encoder: Encoder, *, background: Sequence[str] | None = None) -> Self:
@@ -161,46 +137,19 @@ class Recognizer:
         ModelError
             When the encoder or a method is of a kind that cannot be written.
         InputError
-            When the folder holds something already.
+            When the folder holds something already, or the system refuses to write.
         """
-        import shutil
-
-        from unseen.encoders.onnx import OnnxEncoder
-        from unseen.methods.state import registered_name, save_method
-
-        folder = Path(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(message("Recognizer", "folder", "empty or new", str(folder), "Choose another folder"))
-        name = None if type(self.encoder) is OnnxEncoder else name_of(self.encoder)
-        for head in self.heads.values():
-            registered_name(head.method)
-        # Nothing is written before it is clear that every class will be found again.
-        folder.mkdir(parents=True, exist_ok=True)
-        if name is None and isinstance(self.encoder, OnnxEncoder):
-            place = folder.resolve()  # perhaps within what is copied
-
-            def itself(where: str, names: list[str]) -> list[str]:
-                return [name for name in names if Path(where, name).resolve() == place]
-
-            shutil.copytree(self.encoder.folder, folder / "encoder", ignore=itself)
-        for kind, head in self.heads.items():
-            save_method(head.method, folder / f"{kind}.safetensors")
-        # The card goes last: a folder with a card is a folder that is complete.
-        fingerprint = None if name is None else self.encoder.fingerprint
-        card = write_card(name, self.heads, background=self.background, fingerprint=fingerprint)
-        (folder / CARD).write_text(card, "utf-8")
+        save_parts(Path(folder), self.encoder, self.heads, background=self.background)
 
     @property
     def fingerprint(self) -> str:
         """Hexadecimal digest of encoder, methods and decisions; equal models have equal fingerprints."""
-        import hashlib
-
-        from sklearn.base import clone
+        from unseen.digests import estimator_digest
 
         digest = hashlib.sha256(self.encoder.fingerprint.encode())
         for kind, head in sorted(self.heads.items()):
-            digest.update(f"{kind} {clone(head.method)!r} {json.dumps(head.decision.to_dict())}".encode())
-            digest.update(fitted_digest(head.method))
+            digest.update(f"{kind} {json.dumps(head.decision.to_dict())}".encode())
+            digest.update(estimator_digest(head.method))
         if self.background is not None:
             digest.update(f"background {json.dumps(self.background)}".encode())
         return digest.hexdigest()
@@ -447,3 +396,49 @@ class Recognizer:
             ensemble=ensemble,
         )
         return Predictions.concatenate([answer.predictions for answer in answers])
+
+    def detect(self, images: Any, vocabulary: Vocabulary, **options: Any) -> list[Detections]:
+        """Find where things are in images; returns one result per image.
+
+        See :func:`unseen.tasks.detect.detect_images` for the parameters, among them ``detector`` and ``threshold``.
+        """
+        from unseen.tasks.detect import detect_images
+
+        return list(detect_images(self, images, vocabulary, **options))
+
+    def segment(self, images: Any, vocabulary: Vocabulary, **options: Any) -> Iterator[Segmentation]:
+        """Yield which class each pixel of images is of, one image after another.
+
+        Parameters
+        ----------
+        images : path, folder, PIL image, array, bytes, or an iterable or generator of those
+            What to look at.
+        vocabulary : Vocabulary
+            The classes.
+        segmenter : str or Segmenter, default "default"
+            What looks: ``"default"``, this recogniser at every place; ``"hf:<id or folder>"``, a CLIPSeg.
+        background : sequence of str or None, default None
+            What an image may show besides the classes, written like class names. Empty: nothing else, so that every
+            pixel is of a class. None: a few general words where the model asks for some.
+        threshold : float, default 0.2
+            A class that is less likely to be in the image than this gets no pixels, in [0, 1].
+        refine : {"colours", "guided", "none"}, default "colours"
+            How answers are drawn to the edges of objects: by the colours of the image and its edges, by edges alone,
+            or not at all.
+        strict : bool, default False
+            Raise at the first image that cannot be used, in place of reporting it and going on.
+
+        Yields
+        ------
+        Segmentation
+
+        Raises
+        ------
+        InputError
+            When an argument is out of range or a path does not exist.
+        ItemError
+            With `strict`, when an image cannot be used.
+        """
+        from unseen.tasks.segment import segment_images
+
+        return segment_images(self, images, vocabulary, **options)

@@ -3,23 +3,94 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unseen.encoders.model_files import read_json
 from unseen.errors import InputError, ModelError
-from unseen.heads import Head
+from unseen.heads import Head, own_head
 from unseen.registry import ENCODERS
+from unseen.validation import message, nearest, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from unseen.encoders.base import Encoder
 
-__all__ = ["CARD", "ENCODER_CARD", "fitted_digest", "holds", "name_of", "read", "write_card"]
+__all__ = ["load_parts", "save_parts", "write_card"]
 
-CARD, ENCODER_CARD = "recognizer.json", "encoder.json"
+_CARD, _ENCODER_CARD = "recognizer.json", "encoder.json"
 _FORMAT, _VERSION = "unseen-recognizer", 1
+
+
+def load_parts(model: str | Path, *, device: str = "cpu") -> dict[str, Any]:
+    """Return the arguments of the `Recognizer` that `model` stands for; see `Recognizer.load`."""
+    from unseen.encoders.default import default_folder
+    from unseen.encoders.loading import load_encoder
+
+    if not isinstance(model, str | os.PathLike):
+        remedy = "`unseen models` lists what there is"
+        raise InputError(message("Recognizer", "model", "a name or a folder", model, remedy))
+    if model == "default":
+        return _read(default_folder(), load_encoder(model, device=device))
+    folder = Path(model)
+    if _holds(folder, _CARD):
+        return _read(folder, device=device)
+    if _holds(folder, _ENCODER_CARD):
+        return _alone(load_encoder(f"onnx:{folder}", device=device))
+    if isinstance(model, str) and (":" in model or model in ENCODERS):
+        return _alone(load_encoder(model, device=device))
+    if _holds(folder, "."):
+        raise ModelError(
+            f"Recognizer: {folder} must hold {_CARD} or {_ENCODER_CARD}; both are missing. Point at a folder that "
+            f"Recognizer.save or `unseen export` wrote, or say what it is, such as hf:{folder}."
+        )
+    near = nearest(str(model), ENCODERS.names())
+    hub = f"A model of the Hugging Face hub is 'hf:{model}'" if str(model).count("/") == 1 else ""
+    raise InputError(
+        message(
+            "Recognizer",
+            "model",
+            "'default', scheme:name, or a folder that Recognizer.save wrote",
+            str(model),
+            f"Did you mean {near[0]!r}" if near else hub or "Check the path; `unseen models` lists what is there",
+        )
+    )
+
+
+def save_parts(folder: Path, encoder: Encoder, heads: Mapping[str, Head], *, background: Sequence[str] | None) -> None:
+    """Write what a `Recognizer` is made of into a folder; see `Recognizer.save`."""
+    from unseen.encoders.onnx import OnnxEncoder
+    from unseen.methods.state import registered_name, save_method
+
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(message("Recognizer", "folder", "empty or new", str(folder), "Choose another folder"))
+        name = None if type(encoder) is OnnxEncoder else _name_of(encoder)
+        for head in heads.values():
+            registered_name(head.method)
+        # Nothing is written before it is clear that every class will be found again.
+        folder.mkdir(parents=True, exist_ok=True)
+        if name is None and isinstance(encoder, OnnxEncoder):
+            place = folder.resolve()  # perhaps within what is copied
+
+            def itself(where: str, names: list[str]) -> list[str]:
+                return [name for name in names if Path(where, name).resolve() == place]
+
+            shutil.copytree(encoder.folder, folder / "encoder", ignore=itself)
+        for kind, head in heads.items():
+            save_method(head.method, folder / f"{kind}.safetensors")
+        # The card goes last: a folder with a card is a folder that is complete.
+        fingerprint = None if name is None else encoder.fingerprint
+        (folder / _CARD).write_text(write_card(name, heads, background=background, fingerprint=fingerprint), "utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"Recognizer: {folder} cannot be written: {reason}. Check that there is room for it."
+        ) from None
 
 
 def write_card(
@@ -43,30 +114,34 @@ def write_card(
     return json.dumps(card, indent=2) + "\n"
 
 
-def read(folder: Path, *, encoder: bool = False) -> dict[str, Any]:
-    """Return the arguments of the `Recognizer` that a folder holds; with `encoder`, that one too, tried out.
+def _alone(encoder: Encoder) -> dict[str, Any]:
+    modality, head = own_head(encoder)
+    return {"encoder": encoder, "heads": {modality: head}}
+
+
+def _read(folder: Path, encoder: Encoder | None = None, *, device: str = "cpu") -> dict[str, Any]:
+    """Return the arguments of the `Recognizer` that a folder holds; without an `encoder` it is the one of the card.
 
     Raises
     ------
     ModelError
         When the folder is damaged, of another format, or needs what is not installed.
     """
-    from unseen.encoders.onnx import OnnxEncoder
+    from unseen.decision.calibration import Decision
+    from unseen.methods.state import load_method
 
     card = _read_card(folder)
-    own: dict[str, Any] = {}
-    if encoder:
-        name = card.get("encoder")
-        own["encoder"] = _named_encoder(folder, name) if isinstance(name, str) else OnnxEncoder(folder / "encoder")
-        _check_same(folder, name, own["encoder"], card.get("encoder_fingerprint"))
-    heads = _load_heads(folder, card)
-    if encoder:
-        for kind, head in heads.items():
-            _try_out(head, kind, own["encoder"], folder / f"{kind}.safetensors")
-    return {**own, "heads": heads, "background": card.get("background")}
+    if encoder is None:
+        encoder = _encoder_of(folder, card, device)
+    heads = {}
+    for kind, values in card["heads"].items():
+        path = folder / f"{kind}.safetensors"
+        heads[kind] = Head(load_method(path), Decision.from_dict(values["decision"]))
+        _try_out(heads[kind], kind, encoder, path)
+    return {"encoder": encoder, "heads": heads, "background": card.get("background")}
 
 
-def holds(folder: Path, name: str) -> bool:
+def _holds(folder: Path, name: str) -> bool:
     """Whether there is such a folder with something of that name in it."""
     try:
         return folder.is_dir() and (folder / name).exists()
@@ -74,7 +149,7 @@ def holds(folder: Path, name: str) -> bool:
         return False
 
 
-def name_of(encoder: Encoder) -> str | None:
+def _name_of(encoder: Encoder) -> str | None:
     """Return by which name an encoder is loaded again; None where it lives in a folder that can be copied.
 
     Raises
@@ -102,16 +177,9 @@ def name_of(encoder: Encoder) -> str | None:
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
-    path = folder / CARD
-    try:
-        card = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"Recognizer: {folder} must hold {CARD}; it is missing. Point at a folder that Recognizer.save wrote."
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"Recognizer: {path} cannot be read: {error}.") from None
-    if not isinstance(card, dict) or card.get("format") != _FORMAT or card.get("version") != _VERSION:
+    path = folder / _CARD
+    card: dict[str, Any] = read_json("Recognizer", path, again="Point at a folder that Recognizer.save wrote")
+    if card.get("format") != _FORMAT or card.get("version") != _VERSION:
         raise ModelError(f"Recognizer: {path} must be of format {_FORMAT!r}, version {_VERSION}. Update unseen.")
     if not isinstance(card.get("encoder"), str | None):
         raise ModelError(f"Recognizer: {path}: encoder must be a name or null. Save it again.")
@@ -120,38 +188,31 @@ def _read_card(folder: Path) -> dict[str, Any]:
         raise ModelError(f"Recognizer: {path}: background must be a list of texts or left out. Save it again.")
     heads = card.get("heads")
     if not isinstance(heads, dict) or not heads or not set(heads) <= {"image", "text"}:
-        raise ModelError(f"Recognizer: {path}: heads must be of 'image' and 'text'; got {heads!r}. Save it again.")
+        raise ModelError(
+            f"Recognizer: {path}: heads must be of 'image' and 'text'; got {shorten(heads)}. Save it again."
+        )
     if not all(isinstance(head, dict) and isinstance(head.get("decision"), dict) for head in heads.values()):
         raise ModelError(f"Recognizer: {path}: every head must have a decision. Save it again.")
     return card
 
 
-def _named_encoder(folder: Path, name: str) -> Encoder:
+def _encoder_of(folder: Path, card: dict[str, Any], device: str) -> Encoder:
+    """Load the encoder that a card names, or that lies beside it, and make sure that it is the one it was."""
     from unseen.encoders.loading import load_encoder
 
+    name = card.get("encoder")
     try:
-        return load_encoder(name)
+        encoder = load_encoder(f"onnx:{folder / 'encoder'}" if name is None else name, device=device)
     except InputError as error:
-        raise ModelError(f"Recognizer: {folder} needs an encoder that is not there. {error}") from None
-
-
-def _check_same(folder: Path, name: str | None, encoder: Encoder, expected: Any) -> None:
-    """Refuse another model under the old name: what heads have learned about its vectors would be wrong, unnoticed."""
+        raise ModelError(f"Recognizer: {folder} needs an encoder that cannot be loaded here. {error}") from None
+    expected = card.get("encoder_fingerprint")
+    # What heads have learned about another model's vectors would be wrong, unnoticed.
     if expected is not None and expected != encoder.fingerprint:
         raise ModelError(
             f"Recognizer: {folder} was saved with another model than {name!r} is now: their files differ. Put the "
             "former ones back, or adapt and save it again."
         )
-
-
-def _load_heads(folder: Path, card: dict[str, Any]) -> dict[str, Head]:
-    from unseen.decision.calibration import Decision
-    from unseen.methods.state import load_method
-
-    return {
-        kind: Head(load_method(folder / f"{kind}.safetensors"), Decision.from_dict(head["decision"]))
-        for kind, head in card["heads"].items()
-    }
+    return encoder
 
 
 def _try_out(head: Head, kind: str, encoder: Encoder, path: Path) -> None:
@@ -172,32 +233,3 @@ def _try_out(head: Head, kind: str, encoder: Encoder, path: Path) -> None:
     except Exception as error:  # noqa: BLE001  whatever arrays of wrong shapes and odd parameters lead to
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"Recognizer: {path} does not fit the encoder: {reason}. Save the model again.") from None
-
-
-def fitted_digest(method: Any) -> bytes:
-    """Return a digest of what a fit has set, in the estimators inside as well."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for key, value in sorted(vars(method).items()):
-        if key.endswith("_") and not key.startswith("_"):
-            digest.update(key.encode())
-            digest.update(_digested(value))
-    return digest.digest()
-
-
-def _digested(value: Any) -> bytes:
-    import numpy as np
-    from sklearn.base import BaseEstimator
-
-    from unseen.prototypes import Prototypes
-
-    if isinstance(value, Prototypes):
-        return value.fingerprint.encode()
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-        return np.ascontiguousarray(value).tobytes()
-    if isinstance(value, BaseEstimator):  # its name and parameters, and what it has learned
-        return repr(value).encode() + fitted_digest(value)
-    if isinstance(value, list | tuple) and any(isinstance(part, BaseEstimator) for part in value):
-        return b"".join(map(_digested, value))
-    return repr(value.tolist() if isinstance(value, np.ndarray) else value).encode()

@@ -41,6 +41,9 @@ REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u
 #: Unicode categories of controls, halves of surrogate pairs, line and paragraph separators.
 _BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
+#: Names among which one that looks alike is found within seconds.
+_SEARCHED = 50_000
+
 
 def shorten(value: object, limit: int = 80) -> str:
     """Return ``repr(value)`` on one line, cut to at most `limit` characters."""
@@ -97,8 +100,9 @@ def verbatim(description: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """Return up to `n` known names that look like `name`, best first."""
-    return difflib.get_close_matches(name, list(known), n=n, cutoff=0.5)
+    """Return up to `n` known names that look like `name`, best first; none among very many: that would take long."""
+    names = list(known)
+    return difflib.get_close_matches(name, names, n=n, cutoff=0.5) if len(names) <= _SEARCHED else []
 
 
 def check_number(
@@ -110,6 +114,7 @@ def check_number(
     high: float | None = None,
     integer: bool = False,
     low_open: bool = False,
+    high_open: bool = False,
 ) -> float:
     """Return `value` if it is a finite number within ``[low, high]``, else raise `InputError`.
 
@@ -119,8 +124,8 @@ def check_number(
         Bounds, inclusive; None for no bound.
     integer : bool
         Whether only whole numbers will do.
-    low_open : bool
-        Whether `low` itself is outside.
+    low_open, high_open : bool
+        Whether the bound itself is outside.
     """
     number = isinstance(value, Integral if integer else Real) and not isinstance(value, bool)
     endless = isinstance(value, Real) and (value != value or value in (math.inf, -math.inf))
@@ -129,13 +134,13 @@ def check_number(
     if low is not None:
         bounds.append(f"{'above' if low_open else 'at least'} {low:g}")
     if high is not None:
-        bounds.append(f"at most {high:g}")
+        bounds.append(f"{'below' if high_open else 'at most'} {high:g}")
     expected = " ".join([kind, " and ".join(bounds)]).strip()
     ok = number and not endless
     if ok and low is not None:
         ok = value > low if low_open else value >= low
     if ok and high is not None:
-        ok = value <= high
+        ok = value < high if high_open else value <= high
     if not ok:
         raise InputError(message(owner, argument, expected, value, f"Pass {expected}"))
     return int(value) if integer else float(value)

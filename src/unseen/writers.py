@@ -23,16 +23,30 @@ except ImportError:  # pragma: no cover  not on Windows, where two runs on one o
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
     from unseen.results import Predictions
 
-__all__ = ["FORMATS", "Writer", "arrow_table", "check_writable", "format_of", "open_writer", "partial_of", "unwritable"]
+__all__ = [
+    "FORMATS",
+    "CSVTable",
+    "Writer",
+    "arrow_table",
+    "check_writable",
+    "format_of",
+    "open_writer",
+    "partial_of",
+    "unwritable",
+]
 
 #: Suffix to format.
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+#: Columns of predictions, with their types by the names that pyarrow has for them.
+_COLUMNS = dict(zip(COLUMNS, ("string", "int32", "string", "float32", "bool_", "string"), strict=True))
+#: What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def format_of(path: Path) -> str:
@@ -105,8 +119,17 @@ def check_writable(owner: str, what: str, path: Path) -> None:
         raise unwritable(owner, what, path, error) from None
 
 
-def open_writer(path: Path, *, kind: str | None = None) -> Writer:
-    """Open a writer for `path`; `kind` (csv, jsonl, parquet) defaults to what the suffix says.
+def open_writer(path: Path, *, kind: str | None = None, columns: Mapping[str, str] | None = None) -> Writer:
+    """Open a writer of rows.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : {"csv", "jsonl", "parquet"} or None, default None
+        Its format; None for what the suffix says.
+    columns : mapping of str to str or None, default None
+        The columns, and their types by the names that pyarrow has for them; None for those of predictions.
 
     Raises
     ------
@@ -117,11 +140,11 @@ def open_writer(path: Path, *, kind: str | None = None) -> Writer:
     kind = format_of(path) if kind is None else kind
     if kind not in writers:
         raise InputError(message("writers", "kind", f"one of {', '.join(writers)}", kind, "Choose one of these"))
-    return writers[kind](path)
+    return writers[kind](path, _COLUMNS if columns is None else columns)
 
 
 class Writer:
-    """Base of the writers: a context manager around ``write(predictions)``.
+    """Base of the writers: a context manager around ``write(predictions)``, or ``write_rows(rows)`` of other columns.
 
     Raises
     ------
@@ -129,8 +152,9 @@ class Writer:
         When the file cannot be created, or not be written any further (a full disk).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
         self.path = path
+        self._columns = columns
         self._partial = partial_of(path)
         with self._told():
             if path.is_dir():
@@ -140,7 +164,7 @@ class Writer:
     def _open(self) -> None:
         raise NotImplementedError  # pragma: no cover
 
-    def _write(self, predictions: Predictions) -> None:
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         raise NotImplementedError  # pragma: no cover
 
     def _close(self) -> None:
@@ -155,8 +179,12 @@ class Writer:
 
     def write(self, predictions: Predictions) -> None:
         """Append the rows of `predictions`."""
+        self.write_rows(predictions.iter_rows())
+
+    def write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows, whose keys are the columns in their order."""
         with self._told():
-            self._write(predictions)
+            self._write(rows)
 
     def __enter__(self) -> Self:
         return self
@@ -198,24 +226,44 @@ class _UnixLines:
         return self._file.write(line.removesuffix("\r\n") + "\n")
 
 
+class CSVTable:
+    """Rows of comma-separated values below a header; None is an empty field, booleans are true and false.
+
+    What a spreadsheet would take for a formula gets an apostrophe in front: names of files are their owners' choice.
+    """
+
+    def __init__(self, file: IO[str], columns: Iterable[str]) -> None:
+        self._rows = csv.writer(_UnixLines(file), lineterminator="\r\n")
+        self._rows.writerow(columns)
+
+    def add(self, values: Iterable[Any]) -> None:
+        """Append a row."""
+        self._rows.writerow(map(_cell, values))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
 class CSVWriter(_TextWriter):
-    """Comma-separated values with a header line; None is an empty field, booleans are true and false."""
+    """Comma-separated values, as `CSVTable` writes them."""
 
     def _open(self) -> None:
         super()._open()
-        self._rows = csv.writer(_UnixLines(self._file), lineterminator="\r\n")
-        self._rows.writerow(COLUMNS)
+        self._table = CSVTable(self._file, self._columns)
 
-    def _write(self, predictions: Predictions) -> None:
-        for row in predictions.iter_rows():
-            self._rows.writerow(str(value).lower() if isinstance(value, bool) else value for value in row.values())
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            self._table.add(row.values())
 
 
 class JSONLinesWriter(_TextWriter):
     """One JSON object per line."""
 
-    def _write(self, predictions: Predictions) -> None:
-        self._file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in predictions.iter_rows())
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 class ParquetWriter(Writer):
@@ -227,17 +275,17 @@ class ParquetWriter(Writer):
         import pyarrow.parquet as pq
 
         self._file = os.fdopen(open_alone(self._partial), "wb")
-        self._writer = pq.ParquetWriter(self._file, arrow_schema())
-        self._rows: list[dict[str, Any]] = []
+        self._writer = pq.ParquetWriter(self._file, _arrow_schema(self._columns))
+        self._rows: list[Mapping[str, Any]] = []
 
-    def _write(self, predictions: Predictions) -> None:
-        self._rows.extend(predictions.iter_rows())
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        self._rows.extend(rows)
         if len(self._rows) >= self._ROWS_PER_GROUP:
             self._flush()
 
     def _flush(self) -> None:
         if self._rows:
-            self._writer.write_table(arrow_table(self._rows))
+            self._writer.write_table(arrow_table(self._rows, self._columns))
             self._rows = []
 
     def _close(self) -> None:
@@ -248,16 +296,14 @@ class ParquetWriter(Writer):
             self._file.close()
 
 
-def arrow_schema() -> Any:
-    """Return the ``pyarrow.Schema`` of the rows."""
+def arrow_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> Any:
+    """Return a ``pyarrow.Table`` of rows; `columns` as for :func:`open_writer`."""
     import pyarrow as pa
 
-    types = (pa.string(), pa.int32(), pa.string(), pa.float32(), pa.bool_(), pa.string())
-    return pa.schema(list(zip(COLUMNS, types, strict=True)))
+    return pa.Table.from_pylist(list(rows), schema=_arrow_schema(_COLUMNS if columns is None else columns))
 
 
-def arrow_table(rows: Iterable[dict[str, Any]]) -> Any:
-    """Return a ``pyarrow.Table`` of rows keyed by :data:`~unseen.results.COLUMNS`."""
+def _arrow_schema(columns: Mapping[str, str]) -> Any:
     import pyarrow as pa
 
-    return pa.Table.from_pylist(list(rows), schema=arrow_schema())
+    return pa.schema([(name, getattr(pa, kind)()) for name, kind in columns.items()])

@@ -36,6 +36,7 @@ MODELS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("open_clip", {"sigmoid": True}),
         ("open_clip", {"resize_mode": "longest"}),
         ("open_clip", {"hf_tokenizer": True}),
+        ("open_clip", {"coca": True}),
     ],
     "sentence-transformers": [("sentence_transformer", {})],
 }

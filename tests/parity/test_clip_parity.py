@@ -28,6 +28,7 @@ OPEN_CLIP: list[dict[str, Any]] = [
     {"resize_mode": "longest"},
     {"resize_mode": "squash"},
     {"hf_tokenizer": True},
+    {"coca": True},
 ]
 #: As far apart as two orders of summing up may be, in numbers of size 1.
 CLOSE = 1e-5

@@ -11,8 +11,8 @@ from sklearn.metrics import r2_score
 from sklearn.metrics.pairwise import rbf_kernel
 
 from unseen import Prototypes
-from unseen.diagnosis.domain_shift import classifier_two_sample_test, maximum_mean_discrepancy
 from unseen.diagnosis.semantic_loss import effective_rank
+from unseen.diagnosis.two_samples import classifier_two_sample_test, maximum_mean_discrepancy
 from unseen.methods.meta.aligned import Aligned
 from unseen.methods.projection.ridge import Ridge
 

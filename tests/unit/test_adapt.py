@@ -105,6 +105,28 @@ def test_a_shared_space_is_adapted_with_its_own_scale() -> None:
     assert adapted.decision is head.decision
 
 
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"X": np.ones((2, 7))}, "X must be of 8 dimensions, like the recogniser's; got 7 dimensions"),
+        ({"X": np.ones(8)}, r"X must be numbers of shape \(n, d\) with n at least 1; got an array of shape \(8,\)"),
+        ({"X": [[1.0] * 8, [np.nan] * 8]}, "X must be finite; got NaN or infinity in row 1"),
+        ({"y": ["a"]}, "labels must be one for each example, at least one; got 1 for 2"),
+        ({"y": np.array(["a", "z"])}, "labels must be names of classes of the vocabulary; got 'z'"),
+        ({"y": np.array([0, 1])}, "labels must be names of classes of the vocabulary; got "),
+        ({"prototypes": np.eye(8)}, r"prototypes must be an unseen\.Prototypes; got an array"),
+    ],
+)
+def test_vectors_that_cannot_be_learned_from(changed: dict[str, Any], says: str) -> None:
+    asked: dict[str, Any] = {
+        "X": np.ones((2, 8)),
+        "y": ["a", "b"],
+        "prototypes": unseen.Prototypes(["a", "b"], np.eye(8)[:2]),
+    }
+    with pytest.raises(InputError, match=f"adapt_head: {says}"):
+        adapt_head(Head(Cosine(), Decision(0.02)), **(asked | changed))
+
+
 def test_messages(rec: unseen.Recognizer, photos: list[Path], tmp_path: Path) -> None:
     names = list(CODES.names)
     with pytest.raises(InputError, match=r"adapt_recognizer: recognizer must be an unseen\.Recognizer; got 3"):
@@ -119,7 +141,7 @@ def test_messages(rec: unseen.Recognizer, photos: list[Path], tmp_path: Path) ->
         InputError, match=r"labels must be names of classes of the vocabulary; got 'lot1'\. Known and near: lot 1"
     ):
         adapt_recognizer(rec, photos, ["lot1", "lot 2", "lot 3"], CODES)
-    with pytest.raises(InputError, match=r"got 3\. The vocabulary has 3 other classes"):
+    with pytest.raises(InputError, match=r"got 3\. There are 3 classes"):
         adapt_recognizer(rec, photos, [3, 4, 5], CODES)  # type: ignore[list-item]
     with pytest.raises(InputError, match="labels must be a sequence of class names or None; got 'lot 1'"):
         adapt_recognizer(rec, photos, "lot 1", CODES)

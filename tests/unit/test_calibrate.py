@@ -144,6 +144,21 @@ def test_labels_that_do_not_fit(labels: Any, match: str) -> None:
         rec.calibrate(unit(np.ones((6, K))), labels, VOCABULARY)
 
 
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        (np.ones((6, K + 1)), f"items must be of {K} dimensions, like the recogniser's; got {K + 1} dimensions"),
+        (np.full((6, K), np.nan), "items must be finite; got NaN or infinity in row 0"),
+        (np.zeros((6, K)), "items must be recognisable as their classes"),
+    ],
+)
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_vectors_that_do_not_fit(activation: Any, X: Any, match: str) -> None:
+    rec = Recognizer.from_encoder(Toy(Similarity(activation, 8.0)))
+    with pytest.raises(InputError, match=match):
+        rec.calibrate(X, NAMES[:6], VOCABULARY)
+
+
 def test_test_classes_are_refused() -> None:
     rec = Recognizer.from_encoder(Toy(Similarity("softmax", 8.0)))
     vocabulary = unseen.Vocabulary([unseen.ClassEntry(name, seen=i < 5) for i, name in enumerate(NAMES[:6])])

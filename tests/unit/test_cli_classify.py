@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
@@ -228,6 +230,43 @@ def test_options_of_labels_that_do_not_fit(
     assert match in err
     assert len(err.splitlines()) == 1
     assert out == ""
+
+
+WRONG = [
+    (["--multi-label", "--threshold", "wrong.csv"], "the columns of wrong.csv must be 'name' and 'threshold'"),
+    (["--multi-label", "--threshold", "own.csv"], "threshold must be given for classes of the vocabulary; got 'cta'"),
+    (["--background", "no.txt"], "no.txt"),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "match"),
+    [
+        *[("classify", *one) for one in WRONG],
+        (
+            "classify",
+            ["--candidates", "wrong.csv"],
+            "must be classes of the vocabulary; got 'cta'. Known and near: cat",
+        ),
+        *[("label", ["--out", "out", *args], match) for args, match in WRONG],
+    ],
+)
+def test_files_are_looked_over_before_a_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, args: list[str], match: str
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("unseen.recognizer.Recognizer.load", load)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong.csv").write_text("item,names\nx,cta\n")
+    (tmp_path / "own.csv").write_text("name,threshold\ncta,0.5\n")
+    monkeypatch.setattr(sys, "argv", ["unseen", command, "photos", "-c", CLASSES, *args])
+    told = io.StringIO()
+    with redirect_stderr(told), pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert match in told.getvalue()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])

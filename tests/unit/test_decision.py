@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -52,11 +54,45 @@ def test_test_classes_are_refused() -> None:
         (np.eye(2), [0], r"of shapes \(n, C\) and \(n,\)"),
         (np.eye(2), [0, 2], "positions of columns"),
         (np.full((1, 2), np.nan), [0], "finite"),
+        (np.eye(2), [0.0, 1.0], r"of shapes \(n, C\) and \(n,\)"),
     ],
 )
 def test_bad_scores_are_told(scores: object, y: list[int], match: str) -> None:
     with pytest.raises(InputError, match=match):
         fit_temperature([np.asarray(scores)], [np.array(y)])
+
+
+@pytest.mark.parametrize(
+    ("scores", "y", "options", "match"),
+    [
+        ([], [], {}, r"scores, y, prototypes and weights must be of as many sets each, at least one; got 0, 0\. Pass"),
+        ([np.eye(2)], [], {}, "of as many sets each, at least one; got 1, 0"),
+        ([np.eye(2)], [[0, 1]], {"weights": [1.0, 2.0]}, "of as many sets each, at least one; got 1, 1, 2"),
+        ([np.eye(2)], [[0, 1]], {"smoothing": 1}, "smoothing must be a number at least 0 and below 1; got 1"),
+    ],
+)
+def test_bad_sets_are_told(scores: Any, y: Any, options: dict[str, Any], match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        fit_temperature(scores, y, **options)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "sizes", "options", "match"),
+    [
+        (
+            [1.0],
+            [3, 3],
+            {},
+            r"evidence, known and sizes must be all of shape \(n,\); got shapes \(1,\), \(2,\) and \(2,\)",
+        ),
+        ([1.0, np.nan], [3, 3], {}, "evidence and sizes must be finite, sizes at least 1; got others"),
+        ([1.0, 2.0], [3, 0], {}, "evidence and sizes must be finite, sizes at least 1; got others"),
+        ([1.0, 2.0], [3, 3], {"smoothing": 1}, "smoothing must be a number at least 0 and below 1; got 1"),
+    ],
+)
+def test_bad_evidence_is_told(evidence: Any, sizes: Any, options: dict[str, Any], match: str) -> None:
+    with pytest.raises(InputError, match=f"fit_known: {match}"):
+        fit_known(evidence, [True, False], sizes, **options)
 
 
 def test_one_kind_only_is_told() -> None:

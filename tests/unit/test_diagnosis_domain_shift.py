@@ -12,12 +12,9 @@ from hypothesis import strategies as st
 
 from unseen import Prototypes
 from unseen.datasets import read_dataset
-from unseen.diagnosis.domain_shift import (
-    classifier_two_sample_test,
-    maximum_mean_discrepancy,
-    measure_domain_shift,
-)
+from unseen.diagnosis.domain_shift import measure_domain_shift
 from unseen.diagnosis.projection_error import measure_projection_error, projection_error
+from unseen.diagnosis.two_samples import classifier_two_sample_test, maximum_mean_discrepancy
 from unseen.errors import InputError
 from unseen.methods.meta.self_training import SelfTraining
 from unseen.methods.preprocessing import FeatureScaling
@@ -327,7 +324,8 @@ def test_classes_that_fit_no_map_stand_out_less() -> None:
     ("options", "words"),
     [
         ({"method": 3}, "measure_projection_error: method must be a method, or a Pipeline that ends in one; got 3"),
-        ({"seen_share": 0}, "measure_projection_error: seen_share must be a number above 0 and at most 1; got 0"),
+        ({"seen_share": 0}, "measure_projection_error: seen_share must be a number above 0 and below 1; got 0"),
+        ({"seen_share": 1}, "measure_projection_error: seen_share must be a number above 0 and below 1; got 1"),
         ({"split": [([0, 1, 2], [2])]}, "pairs with disjoint classes"),
         ({"split": [([0], [1])]}, "of three classes, with samples to keep; got 2 classes and 0 kept samples"),
         ({"random_state": "x"}, "measure_projection_error: random_state must be"),

@@ -10,12 +10,8 @@ import pytest
 
 from unseen import Prototypes
 from unseen.datasets import read_dataset
-from unseen.diagnosis.semantic_loss import (
-    effective_rank,
-    measure_semantic_loss,
-    near_duplicates,
-    retained_information,
-)
+from unseen.diagnosis.duplicates import near_duplicates
+from unseen.diagnosis.semantic_loss import effective_rank, measure_semantic_loss, retained_information
 from unseen.errors import InputError
 from unseen.methods.projection.reverse_ridge import ReverseRidge
 from unseen.methods.projection.ridge import Ridge

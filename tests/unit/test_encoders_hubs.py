@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from unseen.encoders.loading import load_encoder
-from unseen.encoders.model_files import digest_files, model_folder
+from unseen.encoders.model_files import digest_files, model_folder, read_json
 from unseen.errors import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -548,3 +549,64 @@ def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "models").mkdir()
     assert model_folder("test", "~/models", extra="hf") == tmp_path / "models"
+
+
+# -- pipes, endless files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("scheme", "kind"), SCHEMES.items())
+def test_pipes_are_not_waited_for(copy: Callable[..., Path], scheme: str, kind: str) -> None:
+    folder = copy(kind)
+    places = [folder, folder / "1_Pooling"] if scheme == "sentence-transformers" else [folder]
+    for place in places:
+        os.mkfifo(place / "added_tokens.json")
+        with pytest.raises(
+            ModelError, match=r"must be files; got 'added_tokens\.json', a pipe or a device\. Do not use"
+        ):
+            load_encoder(f"{scheme}:{folder}")
+        (place / "added_tokens.json").unlink()
+    assert load_encoder(f"{scheme}:{folder}").encode_texts(["zebra"]).shape[0] == 1
+
+
+def test_cards_are_regular_files_of_a_cards_size(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    with pytest.raises(ModelError, match=r"test: .* must hold card\.json; it is missing\. Get it again\."):
+        read_json("test", path, again="Get it again")
+    path.mkdir()
+    with pytest.raises(ModelError, match=r"card\.json cannot be read: is a folder, not a file\. Get it again\."):
+        read_json("test", path, again="Get it again")
+    path.rmdir()
+    os.mkfifo(path)
+    with pytest.raises(ModelError, match=r"card\.json cannot be read: is a pipe, not a file; it was not opened\."):
+        read_json("test", path, again="Get it again")
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelError, match=r"card\.json cannot be read: more than 16 MiB\."):
+        read_json("test", path, again="Get it again")
+    path.write_text("[1]")
+    assert read_json("test", path, again="", kind=list) == [1]
+    with pytest.raises(ModelError, match=r"card\.json must hold a JSON object; got \[1\]\."):
+        read_json("test", path, again="Get it again")
+    path.write_text("{}")
+    with pytest.raises(ModelError, match=r"card\.json must hold a JSON list; got \{\}\."):
+        read_json("test", path, again="Get it again", kind=list)
+
+
+def test_parts_without_a_path(copy: Callable[..., Path]) -> None:
+    folder = copy("sentence_transformer")
+    for parts in ([7], [{"type": "sentence_transformers.models.Pooling"}]):
+        (folder / "modules.json").write_text(json.dumps(parts))
+        with pytest.raises(ModelError, match=r"modules\.json must name type and path of every part\. Copy the whole"):
+            load_encoder(f"sentence-transformers:{folder}")
+
+
+def test_a_scale_beyond_all_numbers(copy: Callable[..., Path]) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    for scheme, kind in (("open_clip", "open_clip"), ("hf", "clip")):
+        folder = copy(kind)
+        path = next(folder.glob("*.safetensors"))
+        save_file(load_file(path) | {"logit_scale": np.array(1e5, np.float32)}, path, metadata={"format": "pt"})
+        with pytest.raises(ModelError, match=r"the model in .* cannot be loaded: math range error"):
+            load_encoder(f"{scheme}:{folder}")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -92,11 +93,83 @@ def test_a_folder_without_its_scheme(tiny: Callable[..., Path], kind: str, meant
 def test_devices(tiny: Callable[..., Path]) -> None:
     folder = tiny("clip")
     assert load_encoder(f"hf:{folder}", device="cpu").spec == f"hf:{folder}"
-    for device in ("gpu", "cuda:99", "", 3.5):
+    assert load_encoder(f"hf:{folder}", device="cpu:0").device == "cpu"  # type: ignore[attr-defined]
+    for device in ("gpu", "cuda:99", "", 3.5, "meta"):  # "meta" is one of torch's, with shapes and no numbers
         with pytest.raises(InputError, match=r"device must be a device of this machine \(cpu.*\); got"):
             load_encoder(f"hf:{folder}", device=device)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"device of default must be 'cpu'; got 'cuda'\. Leave it out"):
-        load_encoder("default", device="cuda")
+    for device in ("cuda", "mps", "gpu"):
+        with pytest.raises(
+            InputError, match=rf"device of default must be 'cpu'; got '{device}'\. Leave it out, or choose"
+        ):
+            load_encoder("default", device=device)
+    assert load_encoder("default", device="auto").spec == "default"
+
+
+def test_any_device(tiny: Callable[..., Path]) -> None:
+    import torch
+
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    expected = next(kind for kind, is_there in present.items() if is_there)
+    encoder = load_encoder(f"hf:{tiny('clip')}", device="auto")
+    assert encoder.device == expected  # type: ignore[attr-defined]
+    alone = load_encoder(f"hf:{tiny('clip')}").encode_texts(["zebra"])
+    np.testing.assert_allclose(encoder.encode_texts(["zebra"]), alone, atol=1e-3)
+
+
+@pytest.mark.parametrize("device", ["auto", "nowhere"])
+@pytest.mark.parametrize("stored", [False, True])
+def test_the_command_line_takes_a_device(
+    tiny: Callable[..., Path], root: Path, tmp_path: Path, device: str, stored: bool
+) -> None:
+    photos, vectors, model = str(root / "examples" / "photos"), str(tmp_path / "vectors"), f"hf:{tiny('clip')}"
+    if stored:
+        embed = ["embed", photos, "--out", vectors, "--model", model]
+        assert CliRunner().invoke(app, embed, catch_exceptions=False).exit_code == 0
+        commands = [
+            ["classify", vectors, "-c", "cat,rocket"],
+            ["search", vectors, "cat"],
+            ["diagnose", vectors, "-c", "cat,rocket", "--out", str(tmp_path / "diagnosis")],
+        ]
+    else:
+        commands = [
+            ["classify", photos, "-c", "cat,rocket", "-m", model],
+            ["embed", photos, "--out", vectors, "-m", model],
+            ["label", photos, "-c", "cat,rocket", "--out", str(tmp_path / "labels"), "-m", model],
+            ["diagnose", photos, "-c", "cat,rocket", "--out", str(tmp_path / "diagnosis"), "-m", model],
+        ]
+    for command in commands:
+        done = CliRunner().invoke(app, [*command, "--device", device])
+        if device == "auto":
+            assert (done.exit_code, done.exception) == (0, None), command
+        else:
+            assert isinstance(done.exception, InputError), command
+            assert "device must be a device of this machine" in str(done.exception)
+
+
+def test_a_data_set_is_built_on_a_device(root: Path, tmp_path: Path) -> None:
+    for name in ("cat", "coffee", "rocket", "astronaut"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(4):
+            source = root / "examples" / "photos" / f"{name}.jpg"
+            (tmp_path / "photos" / name / f"{i}.jpg").symlink_to(source)
+    command = ["dataset", "build", str(tmp_path / "photos"), "--unseen", "cat", "--out"]
+    refused = CliRunner().invoke(app, [*command, str(tmp_path / "a"), "--device", "cuda"])
+    assert "device of default must be 'cpu'; got 'cuda'" in str(refused.exception)
+    for i, device in enumerate(("cpu", "auto")):
+        done = CliRunner().invoke(app, [*command, str(tmp_path / str(i)), "--device", device, "--json"])
+        assert (done.exit_code, done.exception) == (0, None)
+    cards = [json.loads((tmp_path / str(i) / "dataset.json").read_text("utf-8")) for i in (0, 1)]
+    assert cards[0]["fingerprint"] == cards[1]["fingerprint"]
+
+
+@pytest.mark.parametrize("command", ["label", "embed"])
+def test_workers_of_a_cluster_have_no_device(root: Path, tmp_path: Path, command: str) -> None:
+    classes = ["-c", "cat,rocket"] if command == "label" else []
+    where = ["--out", str(tmp_path / "out"), "--engine", "ray", "--device", "cuda"]
+    done = CliRunner().invoke(app, [command, str(root / "examples" / "photos"), *classes, *where])
+    assert isinstance(done.exception, InputError)
+    assert str(done.exception).startswith(f"{command}: --device needs --engine local: ")
+    assert not (tmp_path / "out").exists()
 
 
 def test_names_say_what_follows() -> None:

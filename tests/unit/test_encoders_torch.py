@@ -30,6 +30,7 @@ IMAGES: list[tuple[str, str, dict[str, Any]]] = [
     ("open_clip", "open_clip", {}),
     ("open_clip", "open_clip", {"sigmoid": True}),
     ("open_clip", "open_clip", {"resize_mode": "longest"}),
+    ("open_clip", "open_clip", {"coca": True}),
 ]
 TEXTS = [*IMAGES, ("sentence-transformers", "sentence_transformer", {})]
 
@@ -180,6 +181,15 @@ def test_a_library_that_fails_on_a_photo_is_an_item_error(
     monkeypatch.setattr(encoder, "_prepare", lambda image: np.zeros((31, 32, 3), np.uint8))
     with pytest.raises(ItemError, match=r"was prepared to uint8 of shape \(31, 32, 3\), not 32 squared"):
         encoder.prepare_image(np.zeros((5, 7, 3), np.uint8))
+
+
+def test_a_device_that_cannot_run_a_network(tiny: Callable[..., Path]) -> None:
+    encoder: Any = load_encoder(f"hf:{tiny('clip')}")
+    encoder.device = "meta"  # moves there, and does not come back
+    with pytest.raises(
+        ModelError, match=r"must be one that device 'meta' can run; it could not: .*Take a smaller model"
+    ):
+        encoder.encode_texts(["zebra"])
 
 
 def test_half_a_surrogate_pair_is_a_text(load: Callable[..., TorchEncoder]) -> None:

@@ -121,6 +121,15 @@ def test_class_vectors_that_are_none(vectors: Any) -> None:
         ExactIndex(vectors)
 
 
+def test_an_index_knows_its_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unseen.tasks.class_index._BLOCK", 11)
+    V = clustered(30, 1)
+    index = ExactIndex(V)
+    assert index.is_of(3 * V)  # length says nothing
+    assert not index.is_of(V[:29])
+    assert not index.is_of(V[np.r_[:28, 29, 28]])
+
+
 def test_mistakes() -> None:
     index = ExactIndex(np.eye(3))
     with pytest.raises(InputError, match="X must be of 3 dimensions"):
@@ -222,6 +231,28 @@ def test_the_graph_of_many_classes_lies_in_the_cache(
     assert len(list((tmp_path / "indexes").glob("*.usearch"))) == 1
 
 
+def test_few_graphs_are_kept_those_used_last(
+    recognizer: unseen.Recognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("usearch")
+    monkeypatch.setenv("UNSEEN_CACHE", str(tmp_path))
+    monkeypatch.setattr("unseen.tasks.indexed._WORTH_KEEPING", 2)
+    monkeypatch.setattr("unseen.tasks.indexed._MOST_KEPT", 2)
+
+    def use(word: str) -> set[str]:
+        before = {path.name for path in (tmp_path / "indexes").glob("*.usearch")}
+        vocabulary = unseen.Vocabulary.from_names([f"{word} {i}" for i in range(9)])
+        judge_for(recognizer, "image", vocabulary, 3, None, False, index="usearch")
+        return {path.name for path in (tmp_path / "indexes").glob("*.usearch")} - before
+
+    (first,), (second,) = use("a"), use("b")
+    assert use("a") == set()
+    (third,) = use("c")
+    left = sorted(path.name for path in (tmp_path / "indexes").iterdir())
+    assert left == sorted(name + end for name in (first, third) for end in ("", ".sha256"))
+    assert second not in left
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -230,6 +261,8 @@ def test_the_graph_of_many_classes_lies_in_the_cache(
         ({"index": "usearch", "candidates": {"a": ["b"]}}, "candidates must be left alone with an index"),
         ({"index": "usearch", "ensemble": "scores"}, "ensemble must be left alone with an index"),
         ({"index": ExactIndex(np.eye(16)[:5])}, "index must be of the vocabulary's 2 classes"),
+        ({"index": ExactIndex(np.eye(16)[:2])}, "index must be of the vocabulary's 2 classes, of 16 dimensions, in or"),
+        ({"index": 3}, "index must be 'exact', 'usearch', or a ClassIndex; got 3"),
     ],
 )
 def test_what_an_index_does_not_go_with(recognizer: unseen.Recognizer, options: dict[str, Any], says: str) -> None:

@@ -43,6 +43,32 @@ def test_label_prints_totals_and_errors_by_kind(tmp_path: Path) -> None:
     assert "all of them were done already" in again.stdout
 
 
+@pytest.mark.parametrize("verb", [["label", "-c", "red, green"], ["embed"]])
+def test_errors_are_tried_again(tmp_path: Path, verb: list[str]) -> None:
+    write_photos(tmp_path / "photos", 4)
+    good = (tmp_path / "photos" / "0002.png").read_bytes()
+    (tmp_path / "photos" / "0002.png").write_bytes(b"")
+    assert "1 with an error" in unseen(*verb, "photos", "--out", "out", cwd=tmp_path).stdout
+    (tmp_path / "photos" / "0002.png").write_bytes(good)
+    assert "all of them were done already" in unseen(*verb, "photos", "--out", "out", cwd=tmp_path).stdout
+    ran = unseen(*verb, "photos", "--out", "out", "--retry-errors", cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("4 items in 1 parts, 0 with an error, 3 of them kept from an earlier run; ")
+    assert [row["error"] for row in rows(tmp_path / "out")] == [None] * 4
+
+
+def test_another_version_is_told_in_one_line(tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", 4)
+    assert unseen("embed", "photos", "--out", "out", cwd=tmp_path).returncode == 0
+    manifest = tmp_path / "out" / "manifest.jsonl"
+    header = json.loads(manifest.read_text("utf-8").splitlines()[0]) | {"unseen": "0.0.1"}
+    manifest.write_text(json.dumps(header) + "\n", "utf-8")
+    ran = unseen("embed", "photos", "--out", "out", "--resume", cwd=tmp_path)
+    assert ran.returncode == 0
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("unseen: labelling: the run into 'out' was begun by version '0.0.1' of unseen, and this is ")
+
+
 def test_embed_as_json(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", 3)
     ran = unseen("embed", "photos/*.png", "--out", "out", "--json", cwd=tmp_path)

@@ -26,6 +26,7 @@ from unseen.inputs import Item
 from unseen.labelling import (
     Job,
     Labeller,
+    OtherVersionWarning,
     Output,
     PartSummary,
     embed,
@@ -558,7 +559,7 @@ def test_very_many_paths_are_described_by_their_digest(tmp_path: Path, monkeypat
 
 
 def test_settings_that_could_not_be_read_again_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unseen.labelling.manifest._LONGEST_LINE", 100)
+    monkeypatch.setattr("unseen.labelling.manifest.LONGEST_LINE", 100)
     with Output(tmp_path / "out") as output, pytest.raises(InputError, match="the settings must be of 16 million"):
         output.begin("labels", {"threshold": {f"class {i}": 0.5 for i in range(9)}})
 
@@ -772,3 +773,18 @@ def test_advance_counts_every_item_once(undisturbed: Path, tmp_path: Path) -> No
     again(out, advance=counts.append)
     assert counts[0] == 120
     assert sum(counts) == 250
+
+
+@pytest.mark.parametrize(("version", "told"), [("0.0.1", "version '0.0.1'"), (None, "an unknown version")])
+def test_another_version_is_remarked_on(undisturbed: Path, tmp_path: Path, version: str | None, told: str) -> None:
+    out = tmp_path / "out"
+    lines = unfinished(undisturbed, out, 4)
+    header = json.loads(lines[0])
+    header["unseen"] = version
+    if version is None:
+        del header["unseen"]
+    (out / "manifest.jsonl").write_text(json.dumps(header) + "\n" + "".join(lines[1:4]), "utf-8")
+    with pytest.warns(OtherVersionWarning, match=rf"the run into '.*out' was begun by {told} of unseen, and this is "):
+        again(out)
+    assert same(rows(out), rows(undisturbed))
+    assert again(out).kept == 250  # nothing left to make: nothing to remark on, and warnings are errors here

@@ -27,7 +27,7 @@ from tests.labelling_kit import CLASSES, colours, photo, rows, write_photos
 from unseen.errors import InputError, ItemError, MissingExtraError
 from unseen.inputs import iter_images, open_image
 from unseen.inputs.sources import Item
-from unseen.labelling import archives, label, open_source, remote
+from unseen.labelling import archives, connections, copies, label, open_source, remote
 from unseen.labelling.measure import measure
 from unseen.labelling.references import FileReference, MemoryReference, Reference, Shelf
 from unseen.labelling.sources import Every, expand_braces
@@ -204,6 +204,31 @@ def test_hostile_members_of_a_tar() -> None:
         ("h.tar/empty", "is empty: it holds 0 bytes"),
         ("h.tar/ok", photo(2)),
     ]
+
+
+def test_keys_of_a_tar_are_those_of_webdataset() -> None:
+    members = [
+        "v1.0/a.jpg",
+        "v1.0/a.json",
+        "v1.0/a.seg.png",
+        "v1.0/b.seg.png",
+        "IMG.2020.01.png",
+        "IMG.2020.02.png",
+        "c.png",
+    ]
+    with tarfile.open("k.tar", "w") as archive:
+        for number, name in enumerate(members):
+            add(archive, name, photo(number))
+    assert found("k.tar") == [
+        ("k.tar/v1.0/a", photo(0)),
+        ("k.tar/v1.0/a.seg.png", photo(2)),
+        ("k.tar/v1.0/b", photo(3)),
+        ("k.tar/IMG", photo(4)),
+        ("k.tar/IMG.2020.02.png", photo(5)),
+        ("k.tar/c", photo(6)),
+    ]
+    theirs = pytest.importorskip("webdataset.tariterators").base_plus_ext
+    assert [archives._key(name) for name in members] == [theirs(name)[0] for name in members]
 
 
 def whole_tar(count: int = 5) -> bytes:
@@ -638,7 +663,7 @@ class Server(http.server.SimpleHTTPRequestHandler):
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     pytest.importorskip("fsspec")
     pytest.importorskip("aiohttp")
-    monkeypatch.setattr(remote, "_PAUSES", (0.01,))
+    monkeypatch.setattr(connections, "PAUSES", (0.01,))
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(tmp_path)))
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()
@@ -646,7 +671,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     running.shutdown()
     running.server_close()
     thread.join()
-    remote.forget_copies()
+    copies.forget_copies()
 
 
 def test_photos_behind_addresses(server: str) -> None:
@@ -696,12 +721,18 @@ def test_an_archive_is_not_called_unreadable_because_its_server_is_down(server: 
 
 
 def test_a_server_that_sends_next_to_nothing(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    remote.filesystem(server)  # made with the usual times
-    monkeypatch.setattr(remote, "_TIMEOUT", 0.0)
-    monkeypatch.setattr(remote, "_SLOWEST", 1 << 60)
+    connections.filesystem(server)  # made with the usual times
+    monkeypatch.setattr(connections, "TIMEOUT", 0.0)
+    monkeypatch.setattr(copies, "_SLOWEST", 1 << 60)
     Path("s.tar").write_bytes(whole_tar(2))
     with pytest.raises(InputError, match="Fetching it failed: it took more than"):
         found(f"{server}/s.tar")
+
+
+def test_an_archive_that_is_too_large_is_fetched_once_and_told(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "_MOST_FETCHED", 100)
+    Path("s.tar").write_bytes(whole_tar(2))
+    assert found(f"{server}/s.tar") == [(f"{server}/s.tar", "too large: more than 0 GiB")]
 
 
 def test_logins_stay_out_of_names(server: str) -> None:
@@ -731,13 +762,13 @@ def test_servers_that_misbehave(server: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_server_that_says_nothing(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_TIMEOUT", 0.6)
-    monkeypatch.setattr(remote, "_PAUSES", ())
-    remote._filesystem.cache_clear()
+    monkeypatch.setattr(connections, "TIMEOUT", 0.6)
+    monkeypatch.setattr(connections, "PAUSES", ())
+    connections._made.cache_clear()
     try:
         ((_, error),) = found(f"{server}/silent.png")
     finally:
-        remote._filesystem.cache_clear()
+        connections._made.cache_clear()
     assert error == "cannot be fetched: it took more than 0.6 seconds"
 
 
@@ -760,7 +791,7 @@ def test_places_in_a_bucket() -> None:
         assert [row["sha"] for row in rows(Path("out"))] == [hashlib.sha256(photo(n)).hexdigest() for n in range(3)]
     finally:
         memory.rm("/bucket", recursive=True)
-        remote.forget_copies()
+        copies.forget_copies()
 
 
 def test_addresses_that_are_not_read() -> None:
@@ -773,7 +804,7 @@ def test_addresses_that_are_not_read() -> None:
 def test_a_missing_library_gives_its_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    remote._filesystem.cache_clear()
+    connections._made.cache_clear()
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(MissingExtraError, match=r"Reading s3:// addresses needs .* Install it with: pip install s3fs"):
         open_source("s3://bucket/a.png")

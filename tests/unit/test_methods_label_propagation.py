@@ -1,4 +1,4 @@
-"""LabelPropagation: limits, symmetries, examples, messages. The system itself is in the parity tests."""
+"""LabelPropagation: by hand, islands, examples, messages; the rest in `test_methods_together` and the parity tests."""
 
 from __future__ import annotations
 
@@ -7,24 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from tests.groups import beside
 
 from unseen import Prototypes
 from unseen.errors import InputError
 from unseen.methods.meta.label_propagation import LabelPropagation, _solve
 from unseen.methods.projection.cosine import Cosine
-from unseen.methods.projection.ridge import Ridge
 
-
-def problem(seed: int = 0, per_class: int = 12) -> tuple[Any, Any, Prototypes]:
-    rng = np.random.default_rng(seed)
-    p = Prototypes([f"c{i}" for i in range(5)], rng.normal(size=(5, 48)))
-    groups = p.vectors + 1.6 * rng.normal(size=(5, 48))
-    y = np.repeat(p.names, per_class)
-    return groups.repeat(per_class, axis=0) + 1.2 * rng.normal(size=(5 * per_class, 48)), y, p
-
-
-X, Y, P = problem()
-PLAIN = Cosine().class_scores(X, prototypes=P)
+X, Y, P = beside(5, 48, 12, offset=1.6, noise=1.2)
 
 
 def test_two_vectors_and_two_classes_by_hand() -> None:
@@ -40,35 +30,6 @@ def test_two_vectors_and_two_classes_by_hand() -> None:
     scores = LabelPropagation(alpha=0.5, gamma=2.0, scale=10.0).class_scores(X, prototypes=p)
     shares = F / F.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(np.diff(scores, axis=1), np.diff(np.log(shares), axis=1) / 10, rtol=1e-9)
-
-
-def test_it_helps_where_groups_are_classes() -> None:
-    before = np.mean(Cosine().fit(X, Y, prototypes=P).predict(X, prototypes=P) == Y)
-    assert np.mean(LabelPropagation().predict(X, prototypes=P) == Y) > before + 0.03
-
-
-def test_without_travel_or_company_it_is_the_method_inside() -> None:
-    np.testing.assert_allclose(LabelPropagation(alpha=0).class_scores(X, prototypes=P), PLAIN, atol=1e-12)
-    np.testing.assert_allclose(LabelPropagation().class_scores(X[:1], prototypes=P), PLAIN[:1], atol=1e-12)
-    one = P.subset(["c3"])
-    np.testing.assert_allclose(LabelPropagation().class_scores(X, prototypes=one), PLAIN[:, 3:4], atol=1e-12)
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_order_moves_answers_and_nothing_else(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    rows, classes = rng.permutation(len(X)), rng.permutation(5)
-    whole = LabelPropagation().class_scores(X, prototypes=P)
-    moved = LabelPropagation().class_scores(X[rows], prototypes=P.subset([P.names[i] for i in classes]))
-    np.testing.assert_array_equal(moved, whole[np.ix_(rows, classes)])
-
-
-def test_equal_vectors_and_equal_classes_are_one_node() -> None:
-    whole = LabelPropagation().class_scores(X, prototypes=P)
-    copies = np.concatenate([X, X[:7], X[:1]])
-    np.testing.assert_array_equal(LabelPropagation().class_scores(copies, prototypes=P), whole[np.r_[: len(X), :7, 0]])
-    double = Prototypes([*P.names, "again"], np.concatenate([P.vectors, P.vectors[2:3]]))
-    np.testing.assert_array_equal(LabelPropagation().class_scores(X, prototypes=double), whole[:, [0, 1, 2, 3, 4, 2]])
 
 
 def test_many_classes_are_solved_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,28 +78,13 @@ def test_labelled_examples_give_their_name() -> None:
     blind = LabelPropagation().predict(X[rest], prototypes=swapped)
     told = LabelPropagation(gamma=20.0).fit(X[shots], Y[shots], prototypes=swapped)
     assert np.mean(told.predict(X[rest], prototypes=swapped) == Y[rest]) > np.mean(blind == Y[rest]) + 0.5
-    # Those of classes that are not asked for have no part.
-    fitted = LabelPropagation().fit(X[shots], Y[shots], prototypes=P)
-    new = P.subset(P.names[2:])
-    np.testing.assert_array_equal(
-        fitted.class_scores(X, prototypes=new), LabelPropagation().class_scores(X, prototypes=new)
-    )
-
-
-def test_around_a_fitted_method() -> None:
-    ridge = Ridge().fit(X, Y, prototypes=P)
-    around = LabelPropagation(alpha=0).around(ridge)
-    np.testing.assert_allclose(around.class_scores(X, prototypes=P), ridge.class_scores(X, prototypes=P), atol=1e-12)
-    assert np.isfinite(LabelPropagation().around(ridge).class_scores(X, prototypes=P)).all()
 
 
 @pytest.mark.parametrize(
     ("params", "match"),
     [
-        ({"n_neighbors": 0}, "LabelPropagation: n_neighbors must be a whole number at least 1; got 0"),
         ({"alpha": 1}, "LabelPropagation: alpha must be a number at least 0 and at most 0.99; got 1"),
         ({"gamma": 0}, "LabelPropagation: gamma must be a number above 0; got 0"),
-        ({"scale": "x"}, "LabelPropagation: scale must be a number above 0; got 'x'"),
         ({"method": 3}, "LabelPropagation: method must be an inductive method or None; got 3"),
     ],
 )

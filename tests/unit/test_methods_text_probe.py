@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.groups import beside
 
 from unseen import Prototypes
 from unseen.errors import InputError
@@ -14,16 +15,7 @@ from unseen.methods.meta.transclip import TransCLIP
 from unseen.methods.projection.cosine import Cosine
 from unseen.methods.projection.ridge import Ridge
 
-
-def problem(seed: int = 0, per_class: int = 8, noise: float = 0.5) -> tuple[Any, Any, Prototypes]:
-    rng = np.random.default_rng(seed)
-    p = Prototypes([f"c{i}" for i in range(6)], rng.normal(size=(6, 16)))
-    groups = p.vectors + 0.9 * rng.normal(size=(6, 16))
-    y = np.repeat(p.names, per_class)
-    return groups.repeat(per_class, axis=0) + noise * rng.normal(size=(6 * per_class, 16)), y, p
-
-
-X, Y, P = problem()
+X, Y, P = beside(6, 16, 8, offset=0.9, noise=0.5)
 SEEN = np.isin(Y, P.names[:4])
 PLAIN = Cosine().fit(X, Y, prototypes=P).class_scores(X, prototypes=P)
 
@@ -61,7 +53,7 @@ def unit(A: Any) -> Any:
 
 
 def test_examples_help_on_other_photos_of_their_classes() -> None:
-    many, y, p = problem(1, per_class=40, noise=1.0)
+    many, y, p = beside(6, 16, 40, offset=0.9, noise=1.0, seed=1)
     shots = np.concatenate([np.flatnonzero(y == name)[:4] for name in p.names])
     rest = np.setdiff1d(np.arange(len(y)), shots)
     model = TextProbe(scale=20.0).fit(many[shots], y[shots], prototypes=p)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.groups import beside
 
 from unseen import Prototypes
 from unseen.errors import InputError
@@ -17,18 +18,8 @@ from unseen.methods.meta.self_training import SelfTraining
 from unseen.methods.projection.cosine import Cosine
 from unseen.methods.projection.ridge import Ridge
 
-
-def problem(seed: int = 0, per_class: int = 6) -> tuple[Any, Any, Prototypes]:
-    """Eight classes in one space, groups a little beside their prototypes."""
-    rng = np.random.default_rng(seed)
-    vectors = rng.normal(size=(8, 12))
-    p = Prototypes([f"c{i}" for i in range(8)], vectors)
-    groups = p.vectors + 0.9 * rng.normal(size=(8, 12))
-    y = np.repeat(p.names, per_class)
-    return groups.repeat(per_class, axis=0) + 0.5 * rng.normal(size=(8 * per_class, 12)), y, p
-
-
-X, Y, P = problem()
+# Eight classes in one space.
+X, Y, P = beside(8, 12, 6, offset=0.9, noise=0.5)
 SEEN = np.isin(Y, P.names[:5])
 
 
@@ -123,7 +114,7 @@ def test_the_choice_is_made_with_some_of_many(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_fitted_method_is_adapted_and_left_alone() -> None:
-    many, names, p = problem(1, per_class=20)
+    many, names, p = beside(8, 12, 20, offset=0.9, noise=0.5, seed=1)
     first = np.isin(names, p.names[:6])
     ridge = Ridge().fit(many[first], names[first], prototypes=p)
     before = ridge.class_scores(many, prototypes=p)

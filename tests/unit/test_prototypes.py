@@ -163,3 +163,11 @@ def test_an_unhashable_name_is_refused() -> None:
 
 def test_repr_is_short() -> None:
     assert repr(ABC) == "Prototypes(names=('a', 'b', 'c'))"
+
+
+def test_mistakes_among_very_many_names_are_told_at_once() -> None:
+    names = [f"class {i}" for i in range(100_000)]
+    with pytest.raises(InputError, match="names must be unique; got 'class 99999'"):
+        Prototypes([*names, names[-1]], np.zeros((100_001, 1)))
+    with pytest.raises(InputError, match=r"got 'class'\. There are 100000 names"):
+        Prototypes(names, np.zeros((100_000, 1))).positions(["class"])

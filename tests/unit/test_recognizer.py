@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +190,17 @@ def test_the_fingerprint_knows_what_a_method_inside_has_learned(rec: Recognizer)
     assert len(found) == 2
 
 
+def test_the_fingerprint_knows_every_digit_of_a_method(rec: Recognizer) -> None:
+    from unseen.methods.projection.ridge import Ridge
+
+    prototypes = unseen.Prototypes(["a", "b", "c"], np.eye(3))
+    found = set()
+    for alpha in (0.1, 0.1 + 1e-16):
+        for nothing in (Ridge(alpha=alpha), Ridge(alpha=alpha).fit(np.eye(3), prototypes.names, prototypes=prototypes)):
+            found.add(Recognizer(rec.encoder, heads={"image": Head(nothing, Decision())}).fingerprint)
+    assert len(found) == 4
+
+
 def test_an_encoder_nobody_registered_is_not_saved(tmp_path: Path) -> None:
     class Foreign(Encoder):
         name, modalities, image_dim, text_dim = "foreign", frozenset({"text"}), None, 1
@@ -277,6 +289,52 @@ def test_a_place_that_is_taken(rec: Recognizer, tmp_path: Path) -> None:
             rec.save(taken)
 
 
+def test_a_place_that_cannot_be_written(rec: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"^Recognizer: .*file/model cannot be written: Not a directory\. Check that"):
+        rec.save(tmp_path / "file" / "model")
+
+
+def test_a_device_is_passed_on(rec: Recognizer, tmp_path: Path) -> None:
+    from unseen.encoders.onnx import OnnxEncoder
+
+    rec.save(tmp_path / "default")
+    own = OnnxEncoder(default_folder() / "encoder")
+    Recognizer(own, heads={"text": Head(Cosine(), Decision(0.05))}).save(tmp_path / "own")
+    for model in ("default", tmp_path / "default", str(tmp_path / "own")):
+        for device in ("cpu", "auto"):
+            assert Recognizer.load(model, device=device).encoder.fingerprint == rec.encoder.fingerprint
+    for name, scheme in (("default", "default"), ("own", "onnx")):
+        says = rf"{name} needs an encoder that cannot be loaded here\. load_encoder: device of {scheme} must be 'cpu'"
+        with pytest.raises(ModelError, match=says):
+            Recognizer.load(tmp_path / name, device="cuda")
+    with pytest.raises(InputError, match="device of default must be 'cpu'; got 'cuda'"):
+        Recognizer.load(device="cuda")
+    with pytest.raises(InputError, match="device of onnx must be 'cpu'; got 'cuda'"):
+        Recognizer.load(own.folder, device="cuda")
+
+
+def test_a_model_is_a_name_or_a_folder() -> None:
+    with pytest.raises(
+        InputError, match=r"Recognizer: model must be a name or a folder; got 7\. `unseen models` lists"
+    ):
+        Recognizer.load(7)  # type: ignore[arg-type]
+
+
+def test_a_card_that_is_a_pipe_or_endless(tmp_path: Path) -> None:
+    path = tmp_path / "recognizer.json"
+    os.mkfifo(path)
+    with pytest.raises(
+        ModelError, match=r"recognizer\.json cannot be read: is a pipe, not a file; it was not opened\."
+    ):
+        Recognizer.load(tmp_path)
+    path.unlink()
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelError, match=r"recognizer\.json cannot be read: more than 16 MiB\."):
+        Recognizer.load(tmp_path)
+
+
 def test_an_unknown_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"scheme:name, or a folder .* Did you mean .default."):
         Recognizer.load("defualt")
@@ -294,10 +352,11 @@ def test_an_unknown_model_is_told(tmp_path: Path) -> None:
     ("card", "match"),
     [
         ("{", "cannot be read"),
-        ("[]", "must be of format 'unseen-recognizer', version 1"),
+        ("[]", "recognizer.json must hold a JSON object; got"),
+        ({"format": "x"}, "must be of format 'unseen-recognizer', version 1"),
         ({"version": 9}, "Update unseen"),
         ({"encoder": ["x"]}, "encoder must be a name or null"),
-        ({"encoder": "defualt"}, "needs an encoder that is not there. .* Did you mean .default."),
+        ({"encoder": "defualt"}, "needs an encoder that cannot be loaded here. .* Did you mean .default."),
         ({"background": "grass"}, "background must be a list of texts or left out"),
         ({"heads": {}}, "heads must be of 'image' and 'text'"),
         ({"heads": {"smell": {}}}, "heads must be of 'image' and 'text'"),

@@ -250,6 +250,17 @@ def test_evidence_by_hand() -> None:
         np.testing.assert_allclose(mended, [[value - 0.25, value - 1.25, 0.0]], err_msg=name)
 
 
+def test_samples_of_no_class_are_no_class() -> None:
+    gate = SeenUnseenGate("class_mean", hard=True)
+    gate.temperature_, gate.weight_, gate.gamma_, gate.evidence_ = 1.0, 1.0, 0.0, "class_mean"
+    X, scores = np.array([[0.0, 1.0]]), np.array([[2.0, 0.5]])
+    bank = Bank(np.zeros((3, 2)), np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]), np.array([0, -1, -1]))
+    # The nearest mean of a class is at a right angle, whatever lies there of no class.
+    np.testing.assert_allclose(gate.apply(scores, seen=[True, False], bank=bank, X=X), [[0.0, 0.0]], atol=1e-12)
+    with pytest.raises(InputError, match="SeenUnseenGate: bank must be of samples of which some have a class; got"):
+        gate.apply(scores, seen=[True, False], bank=replace(bank, y=np.full(3, -1)), X=X)
+
+
 def test_evidence_that_never_varies_has_no_say() -> None:
     contests = [
         replace(c, X=np.ones_like(c.X), bank=replace(c.bank, X=np.ones_like(c.bank.X))) for c in make_competitions()
@@ -267,8 +278,8 @@ def test_evidence_that_never_varies_has_no_say() -> None:
     ("remedy", "says"),
     [
         (CalibratedStacking("much"), "CalibratedStacking: gamma must be a number; got 'much'"),  # type: ignore[arg-type]
-        (PriorAdjustment(0.0), r"PriorAdjustment: unseen_share must be a number above 0 and at most 1; got 0\.0"),
-        (PriorAdjustment(1.0), "PriorAdjustment: unseen_share must be a number above 0"),
+        (PriorAdjustment(0.0), r"PriorAdjustment: unseen_share must be a number above 0 and below 1; got 0\.0"),
+        (PriorAdjustment(1.0), r"PriorAdjustment: unseen_share must be a number above 0 and below 1; got 1\.0"),
         (SeenUnseenGate("smell"), "SeenUnseenGate: evidence must be one of max_softmax, .*; got 'smell'"),
         (SeenUnseenGate("margin"), "SeenUnseenGate: evidence must be one of max_softmax, .*; got 'margin'"),
         (SeenUnseenGate(hard=1), "SeenUnseenGate: hard must be True or False; got 1"),  # type: ignore[arg-type]

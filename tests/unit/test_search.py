@@ -23,7 +23,7 @@ from unseen.heads import Head
 from unseen.labelling import embed
 from unseen.labelling.reading import open_embeddings
 from unseen.labelling.rescoring import load_model, rescore, stored_items
-from unseen.labelling.search import COLUMNS, search
+from unseen.labelling.search import COLUMNS, Hit, Hits, search
 from unseen.methods.projection.cosine import Cosine
 from unseen.results import Predictions
 
@@ -256,6 +256,14 @@ def test_outputs(folder: Path, colours: unseen.Recognizer, tmp_path: Path) -> No
         hits.write(tmp_path / "hits.xlsx")
     with pytest.raises(InputError, match="must be writable"):
         hits.write(tmp_path / "nowhere" / "hits.csv")
+
+
+def test_names_in_a_table_of_hits_are_no_formulas_and_no_rows(tmp_path: Path) -> None:
+    hits = Hits(("=q",), (Hit("=q", 1, "=1+1\r,x", -0.25, 0.5, None, 3, 2),), 1)
+    hits.write(tmp_path / "hits.csv")
+    with (tmp_path / "hits.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["query"], row["item"], row["score"], row["sha"]) == ("'=q", "'=1+1\r,x", "-0.25", "")
 
 
 # -- asked anew ----------------------------------------------------------------------------------------------

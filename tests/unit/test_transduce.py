@@ -91,8 +91,38 @@ def test_messages(rec: unseen.Recognizer) -> None:
         transduce(rec, X, p, method=Cosine())
     with pytest.raises(InputError, match="TransCLIP: prototypes must be of 384 dimensions, like those of fit; got 5"):
         transduce(rec, X, unseen.Prototypes(["a"], np.ones((1, 5))))
-    with pytest.raises(ValueError, match="X has 7 features, but TransCLIP is expecting 1280"):
-        transduce(rec, np.zeros((3, 7)), p)
+    with pytest.raises(InputError, match=r"transduce: prototypes must be an unseen\.Prototypes; got an array"):
+        transduce(rec, X, p.vectors)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        (np.zeros((3, 7)), "of 8 dimensions, like the recogniser's; got 7 dimensions"),
+        (np.zeros(8), r"numbers of shape \(n, d\) with n at least 1; got an array of shape \(8,\)"),
+        (np.zeros((0, 8)), r"numbers of shape \(n, d\) with n at least 1; got an array of shape \(0, 8\)"),
+        ([[0.0] * 8, [0.0]], r"numbers of shape \(n, d\) with n at least 1; got \[\["),
+        ([["a"] * 8], r"numbers of shape \(n, d\) with n at least 1"),
+        ([[0.0] * 8, [np.inf] * 8], "finite; got NaN or infinity in row 1"),
+    ],
+)
+@pytest.mark.parametrize("fitted", [False, True])
+def test_vectors_that_cannot_be_scored(rec: unseen.Recognizer, X: Any, says: str, fitted: bool) -> None:
+    p = unseen.Prototypes(["a", "b"], np.eye(8)[:2])
+    method = Cosine().fit(np.eye(8)[:2], ["a", "b"], prototypes=p) if fitted else Cosine()
+    shared = unseen.Recognizer(rec.encoder, heads={"image": Head(method, Decision(0.02))})
+    with pytest.raises(InputError, match=f"transduce: vectors must be {says}"):
+        transduce(shared, X, p)
+
+
+@pytest.mark.parametrize("method", TRANSDUCERS)
+def test_one_class_and_few_items(rec: unseen.Recognizer, method: str) -> None:
+    X = np.random.default_rng(0).normal(size=(3, rec.encoder.image_dim or 0))
+    one = rec.prototypes(unseen.Vocabulary.from_names(["cat"]))
+    np.testing.assert_allclose(transduce(rec, X, one, method=method), rec.class_scores(X, one), atol=1e-6)
+    same = np.ones((4, X.shape[1]))
+    p = rec.prototypes(TOPICS)
+    np.testing.assert_allclose(transduce(rec, same, p, method=method), rec.class_scores(same, p), atol=1e-6)
 
 
 def test_real_photos_are_recognised_better(rec: unseen.Recognizer, data: Path) -> None:
@@ -160,6 +190,8 @@ def test_a_folder_of_which_nothing_can_be_used(tmp_path: Path) -> None:
     [
         ({"multi_label": True}, "multi_label must be False with transductive; got True"),
         ({"index": "usearch"}, "index must be 'exact' with transductive; got 'usearch'"),
+        ({"ensemble": "scores"}, "ensemble must be 'embeddings' with transductive; got 'scores'"),
+        ({"candidates": {"a": ["red"]}}, "candidates must be None with transductive; got {'a'"),
         ({"transductive": "magic"}, "transductive must be 'transclip' or 'label_propagation'; got 'magic'"),
     ],
 )

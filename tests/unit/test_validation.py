@@ -54,6 +54,8 @@ def test_nearest_is_best_first_and_bounded() -> None:
     assert nearest("rigde", ["ridge", "cosine"]) == ["ridge"]
     assert nearest("xyz", ["ridge", "cosine"]) == []
     assert len(nearest("aaaa", ["aaab", "aaac", "aaad", "aaae"], n=2)) == 2
+    assert nearest("class 7", (f"class {i}" for i in range(50_000)), n=1) == ["class 7"]
+    assert nearest("class 7", (f"class {i}" for i in range(50_001))) == []
 
 
 @pytest.mark.parametrize("value", [0, 1, 2.5, np.float32(0.5), np.int64(3)])
@@ -85,6 +87,13 @@ def test_check_number_above(value: float) -> None:
 def test_check_number_between(value: float) -> None:
     with pytest.raises(InputError, match=r"A: b must be a number at least 1 and at most 2; got"):
         check_number("A", "b", value, low=1, high=2)
+
+
+@pytest.mark.parametrize("value", [2, 2.1])
+def test_check_number_below(value: float) -> None:
+    assert check_number("A", "b", 1.99, high=2, high_open=True) == 1.99
+    with pytest.raises(InputError, match=rf"A: b must be a number below 2; got {value}\. Pass a number below 2\."):
+        check_number("A", "b", value, high=2, high_open=True)
 
 
 @pytest.mark.parametrize("value", [1.0, 1.5, 0])

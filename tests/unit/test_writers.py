@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -226,3 +227,25 @@ def test_a_link_in_the_place_of_the_partial_file_is_not_followed(tmp_path: Path)
     with pytest.raises(InputError, match="must be writable"):
         open_writer(tmp_path / "out.csv")
     assert precious.read_text() == "mine"
+
+
+@pytest.mark.parametrize("item", ["=1+1", "+1", "-1", "@SUM(1)", "\tx", "\rx"])
+def test_no_cell_of_a_csv_file_is_a_formula(tmp_path: Path, item: str) -> None:
+    table = Predictions(
+        [item, "a\rb,=1"], ["=okapi", "zebra"], np.array([[0], [1]]), np.full((2, 1), 0.5), np.ones(2),
+        np.zeros(2, bool), [None] * 2,
+    )  # fmt: skip
+    table.to_csv(tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows] == ["item", f"'{item}", "a\rb,=1"]
+    assert [row[2] for row in rows[1:]] == ["'=okapi", "zebra"]
+    table.to_jsonl(tmp_path / "out.jsonl")
+    assert [row["item"] for row in read(tmp_path / "out.jsonl")] == [item, "a\rb,=1"]
+
+
+def test_numbers_of_a_csv_file_stay_numbers(tmp_path: Path) -> None:
+    columns = {"item": "string", "score": "float32", "good": "bool_", "n": "int32"}
+    with open_writer(tmp_path / "out.csv", columns=columns) as writer:
+        writer.write_rows([{"item": None, "score": -0.5, "good": True, "n": -1}])
+    assert (tmp_path / "out.csv").read_text("utf-8") == "item,score,good,n\n,-0.5,true,-1\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,17 +13,18 @@ import typer
 from unseen.cli.options import (
     Background,
     Classes,
+    Device,
     Ensemble,
     Index,
     Model,
     MultiLabel,
     Threshold,
     UnknownBelow,
-    background_of,
-    threshold_of,
+    judge_options,
+    top_k_option,
 )
 from unseen.cli.progress import progress
-from unseen.cli.streams import print_json
+from unseen.cli.streams import print_json, told
 from unseen.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,16 +66,8 @@ def classify(
     ] = None,
     column: Annotated[str | None, typer.Option("--column", help="The column of --text that holds the texts.")] = None,
     model: Model = "default",
-    top_k: Annotated[
-        int | None,
-        typer.Option(
-            "--top-k",
-            "-k",
-            min=1,
-            help="Classes to give per item, likeliest first; with --multi-label at most so many.",
-            show_default="3, with --multi-label 20",
-        ),
-    ] = None,
+    device: Device = "cpu",
+    top_k: Annotated[int | None, top_k_option("3, with --multi-label 20")] = None,
     unknown_below: UnknownBelow = None,
     multi_label: MultiLabel = False,
     threshold: Threshold = None,
@@ -110,16 +103,12 @@ def classify(
         raise InputError("classify: give either photos (PATH) or a file of texts (--text FILE). See --help.")
     if column is not None and text is None:
         raise InputError("classify: --column needs --text FILE: photos have no columns. See --help.")
-    if threshold is not None and not multi_label:
-        raise InputError(
-            "classify: --threshold needs --multi-label: else the likeliest class is the answer. See --help."
-        )
     from unseen.errors import ItemError
     from unseen.labelling.rescoring import load_model, rescore
     from unseen.recognizer import Recognizer
     from unseen.report import ReportBuilder, check_report
+    from unseen.tasks.candidates import UnusedCandidatesWarning
     from unseen.tasks.explain import Explainer
-    from unseen.tasks.small_tables import read_candidates
     from unseen.vocabulary import Vocabulary
     from unseen.writers import open_writer
 
@@ -135,19 +124,24 @@ def classify(
     stored = _stored(paths or [])
     if transductive is not None and stored is None:
         raise InputError("classify: --transductive needs what `unseen embed` wrote: it looks at all photos together.")
+    options = judge_options(
+        "classify",
+        vocabulary,
+        top_k=_FEW if top_k is None and not multi_label else top_k,
+        unknown_below=unknown_below,
+        multi_label=multi_label,
+        threshold=threshold,
+        background=background,
+        candidates=candidates,
+        ensemble=ensemble,
+        index=index,
+        strict=strict,
+    )
     # "default" is what nobody chose; a folder of vectors knows which model made them.
-    recognizer = Recognizer.load(model) if stored is None else load_model(stored, None if model == "default" else model)
-    options: dict[str, Any] = {
-        "top_k": _FEW if top_k is None and not multi_label else top_k,
-        "unknown_below": unknown_below,
-        "strict": strict,
-        "multi_label": multi_label,
-        "threshold": threshold_of(threshold),
-        "candidates": read_candidates(candidates) if candidates else None,
-        "background": background_of(background),
-        "ensemble": ensemble,
-        "index": index,
-    }
+    if stored is None:
+        recognizer = Recognizer.load(model, device=device)
+    else:
+        recognizer = load_model(stored, None if model == "default" else model, device=device)
     total: int | None
     if stored is not None:
         answers, total = rescore(stored, recognizer, vocabulary, transductive=transductive, **options), len(stored)
@@ -161,7 +155,7 @@ def classify(
         # Opened before the work begins: a file that cannot be written is told at once, not after an hour.
         writer = stack.enter_context(open_writer(out)) if out else None
         advance = stack.enter_context(progress("classifying", total))
-        stack.enter_context(_told_of_unused())
+        stack.enter_context(told(UnusedCandidatesWarning))
         try:
             for answer in answers:
                 explanations = explainer.explain_all(answer) if explainer else [[] for _ in answer.predictions.items]
@@ -180,27 +174,6 @@ def classify(
     if page and report:
         page.write(report)
     printer.close([path for path in (out, report) if path])
-
-
-@contextmanager
-def _told_of_unused() -> Iterator[None]:
-    """Print the warning that candidates were given for items that did not come, as the command line prints things."""
-    import warnings
-
-    from unseen.tasks.candidates import UnusedCandidatesWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UnusedCandidatesWarning)
-        show = warnings.showwarning
-
-        def tell(text: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, UnusedCandidatesWarning):
-                print(f"unseen: {text}", file=sys.stderr)
-            else:
-                show(text, category, *where, **more)
-
-        warnings.showwarning = tell  # type: ignore[assignment]  # a narrower signature than typeshed's
-        yield
 
 
 def _spare_inputs(target: Path | None, inputs: list[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unseen.cli.options import Device
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
@@ -77,6 +78,7 @@ def build(
     model: Annotated[
         str, typer.Option("--model", "-m", help="A model of `unseen models`, or a saved folder.")
     ] = "default",
+    device: Device = "cpu",
     unseen: Unseen = None,
     unseen_share: UnseenShare = None,
     hard: Distance = None,
@@ -91,6 +93,7 @@ def build(
     from unseen.datasets.build import build_dataset
     from unseen.errors import ItemError
     from unseen.inputs.sources import count_images
+    from unseen.recognizer import Recognizer
 
     how = _how(unseen, hard, rare)
     # Counting walks the folders once more; only somebody who watches a bar needs it.
@@ -104,7 +107,7 @@ def build(
                 attributes=attributes,
                 vocabulary=classes,
                 features=features,
-                model=model,
+                model=model if device == "cpu" else Recognizer.load(model, device=device).encoder,
                 unseen=_listed(unseen),
                 how=how,
                 unseen_share=unseen_share,

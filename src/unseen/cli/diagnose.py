@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unseen.cli.options import Device
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
 
@@ -44,6 +45,7 @@ def diagnose(
         typer.Option("--classes", "-c", help="Vocabulary file or names, for photos without labels."),
     ] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="The model for --classes.")] = "default",
+    device: Device = "cpu",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for diagnosis.html and diagnosis.json.")] = Path(
         "diagnosis"
     ),
@@ -66,7 +68,7 @@ def diagnose(
     from unseen.files import write_atomically
     from unseen.report.pictures import without_pictures
 
-    found = _look(what, method, classes, model, test, prototypes, seed)
+    found = _look(what, method, classes, model, device, test, prototypes, seed)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,7 +89,7 @@ def diagnose(
 
 
 def _look(
-    what: Path, method: str, classes: str | None, model: str, test: bool, prototypes: Any, seed: int
+    what: Path, method: str, classes: str | None, model: str, device: str, test: bool, prototypes: Any, seed: int
 ) -> Diagnosis:
     from unseen.diagnosis import Diagnosis, check_recognizer, diagnose, diagnose_predictions
 
@@ -103,8 +105,8 @@ def _look(
 
         vocabulary = Vocabulary.parse(classes)
         if is_stored(what):
-            return _look_at_vectors(what, vocabulary, model, seed)
-        recognizer = Recognizer.load(model)
+            return _look_at_vectors(what, vocabulary, model, device, seed)
+        recognizer = Recognizer.load(model, device=device)
         settings = {"photos": what.name, "classes": len(vocabulary), "model": model}
         findings = tuple(check_recognizer(recognizer, vocabulary, what))
         return Diagnosis(f"{model} on {what.name}, without labels", findings, (), settings)
@@ -119,7 +121,7 @@ def _look(
     return diagnose(read_dataset(what, prototypes=prototypes), chosen, open_test=test, seed=seed)
 
 
-def _look_at_vectors(what: Path, vocabulary: Vocabulary, model: str, seed: int) -> Diagnosis:
+def _look_at_vectors(what: Path, vocabulary: Vocabulary, model: str, device: str, seed: int) -> Diagnosis:
     """Look at stored vectors, or at a sample of them where there are very many; no photo is encoded."""
     from unseen.diagnosis import Diagnosis
     from unseen.diagnosis.vocabulary_checks import check_vectors
@@ -130,7 +132,7 @@ def _look_at_vectors(what: Path, vocabulary: Vocabulary, model: str, seed: int) 
     if stored.warning:
         typer.echo(f"unseen: {stored.warning}", err=True)
     # "default" is what nobody chose; the folder knows which model made its vectors.
-    recognizer = load_model(stored, None if model == "default" else model)
+    recognizer = load_model(stored, None if model == "default" else model, device=device)
     names, vectors = stored_items(stored, most=_MOST_VECTORS, seed=seed)
     usable = len(stored) - stored.n_errors
     name = str(stored.settings.get("model", model))

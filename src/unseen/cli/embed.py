@@ -12,6 +12,7 @@ from unseen.cli.label import (
     Out,
     RayAddress,
     Resume,
+    RetryErrors,
     ShardSize,
     Sources,
     WorkerCores,
@@ -19,7 +20,7 @@ from unseen.cli.label import (
     tell,
     watched,
 )
-from unseen.cli.options import Model
+from unseen.cli.options import Device, Model, model_for
 
 __all__ = ["EXAMPLE", "embed"]
 
@@ -35,12 +36,14 @@ def embed(
     *,
     out: Out,
     model: Model = "default",
+    device: Device = "cpu",
     engine: Engine = "local",
     workers: Workers = None,
     worker_cores: WorkerCores = None,
     ray_address: RayAddress = None,
     shard_size: ShardSize = 4096,
     resume: Resume = False,
+    retry_errors: RetryErrors = False,
     column: Column = None,
     every: Every = None,
     as_json: Json = False,
@@ -49,13 +52,14 @@ def embed(
     from unseen.labelling.run import embed as run
 
     options: dict[str, Any] = {
-        "recognizer": model,
+        "recognizer": model_for("embed", model, device, engine=engine),
         "engine": engine,
         "workers": workers,
         "worker_cores": worker_cores,
         "ray_address": ray_address,
         "shard_size": shard_size,
         "resume": resume,
+        "retry_errors": retry_errors,
         "column": column,
         "every": every,
     }

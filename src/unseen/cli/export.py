@@ -30,7 +30,7 @@ def export(
         typer.Option("--photos", help="Photos, or a folder of photos, to verify on; at least 4.", show_default=False),
     ] = None,
     precision: Annotated[
-        str, typer.Option("--precision", help="fp32; fp16: half the size; int8: a quarter, faster, less exact.")
+        str, typer.Option("--precision", help="fp32; fp16: half the size; int8: a quarter, less exact.")
     ] = "fp32",
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for programs.")] = False,
 ) -> None:

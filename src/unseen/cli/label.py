@@ -16,17 +16,19 @@ import typer
 from unseen.cli.options import (
     Background,
     Classes,
+    Device,
     Ensemble,
     Index,
     Model,
     MultiLabel,
     Threshold,
     UnknownBelow,
-    background_of,
-    threshold_of,
+    judge_options,
+    model_for,
+    top_k_option,
 )
 from unseen.cli.progress import progress
-from unseen.cli.streams import print_json
+from unseen.cli.streams import print_json, told
 from unseen.errors import InputError
 from unseen.validation import one_line
 
@@ -81,6 +83,10 @@ RayAddress = Annotated[
 ]
 ShardSize = Annotated[int, typer.Option("--shard-size", min=1, max=1_000_000, help="Items per Parquet file.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped or killed.")]
+RetryErrors = Annotated[
+    bool,
+    typer.Option("--retry-errors", help="Go on, and try those items again whose row has an error."),
+]
 Column = Annotated[
     str | None,
     typer.Option(
@@ -104,25 +110,18 @@ def label(
     classes: Classes,
     out: Out,
     model: Model = "default",
+    device: Device = "cpu",
     engine: Engine = "local",
     workers: Workers = None,
     worker_cores: WorkerCores = None,
     ray_address: RayAddress = None,
     shard_size: ShardSize = 4096,
     resume: Resume = False,
+    retry_errors: RetryErrors = False,
     embeddings: Annotated[
         bool, typer.Option("--embeddings", help="Write the vectors too, to ask about them again.")
     ] = False,
-    top_k: Annotated[
-        int | None,
-        typer.Option(
-            "--top-k",
-            "-k",
-            min=1,
-            help="Classes to give per item, likeliest first.",
-            show_default="5, with --multi-label 20",
-        ),
-    ] = None,
+    top_k: Annotated[int | None, top_k_option("5, with --multi-label 20")] = None,
     unknown_below: UnknownBelow = None,
     multi_label: MultiLabel = False,
     threshold: Threshold = None,
@@ -134,28 +133,32 @@ def label(
     as_json: Json = False,
 ) -> None:
     """Label photos of any number into a folder of Parquet files; killed and started again, nothing is lost."""
-    if threshold is not None and not multi_label:
-        raise InputError("label: --threshold needs --multi-label: else the likeliest class is the answer. See --help.")
     from unseen.labelling.run import label as run
     from unseen.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.parse(classes)
+    judging = judge_options(
+        "label",
+        vocabulary,
+        top_k=top_k,
+        unknown_below=unknown_below,
+        multi_label=multi_label,
+        threshold=threshold,
+        background=background,
+        ensemble=ensemble,
+        index=index,
+    )
     options: dict[str, Any] = {
-        "top_k": top_k,
-        "unknown_below": unknown_below,
-        "multi_label": multi_label,
-        "threshold": threshold_of(threshold),
-        "background": background_of(background),
-        "ensemble": ensemble,
-        "index": index,
+        **judging,
         "embeddings": embeddings,
-        "recognizer": model,
+        "recognizer": model_for("label", model, device, engine=engine),
         "engine": engine,
         "workers": workers,
         "worker_cores": worker_cores,
         "ray_address": ray_address,
         "shard_size": shard_size,
         "resume": resume,
+        "retry_errors": retry_errors,
         "column": column,
         "every": every,
     }
@@ -172,6 +175,7 @@ def watched(
 
     What others print meanwhile, as Ray does of workers that die, goes to standard error: there is but one answer.
     """
+    from unseen.labelling.output import OtherVersionWarning
     from unseen.labelling.sources import open_source
 
     # Counting walks the folders once more; only somebody who watches a bar needs it.
@@ -179,7 +183,12 @@ def watched(
     _warn_of_disk(out, total, embeddings)
     stopped: list[int] = []
     try:
-        with _terminable(stopped), progress(verb, total) as advance, redirect_stdout(sys.stderr):
+        with (
+            told(OtherVersionWarning),
+            _terminable(stopped),
+            progress(verb, total) as advance,
+            redirect_stdout(sys.stderr),
+        ):
             yield advance
     except KeyboardInterrupt:
         print(f"unseen: {_how_to_go_on(out)}", file=sys.stderr)

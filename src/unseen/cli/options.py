@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unseen.errors import InputError
 from unseen.validation import message
 
+if TYPE_CHECKING:
+    from unseen.recognizer import Recognizer
+    from unseen.vocabulary import Vocabulary
+
 __all__ = [
     "Background",
     "Classes",
+    "Device",
     "Ensemble",
     "Index",
     "Model",
     "MultiLabel",
     "Threshold",
     "UnknownBelow",
-    "background_of",
-    "threshold_of",
+    "background_names",
+    "judge_options",
+    "model_for",
+    "top_k_option",
 ]
 
 Classes = Annotated[
@@ -70,9 +77,70 @@ Model = Annotated[
     str,
     typer.Option("--model", "-m", help="A model of `unseen models` (default, hf:…, open_clip:…), or a saved folder."),
 ]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="Where a model of open_clip, hf or sentence-transformers runs: cpu, cuda, cuda:1, mps; or auto, a "
+        "graphics card where there is one.",
+    ),
+]
 
 
-def threshold_of(text: str | None) -> float | dict[str, float]:
+def top_k_option(left_out: str) -> Any:
+    """Return the option --top-k of a command; `left_out` says how many classes are given without it."""
+    help_ = "Classes to give per item, likeliest first; with --multi-label at most so many."
+    return typer.Option("--top-k", "-k", min=1, help=help_, show_default=left_out)
+
+
+def model_for(command: str, model: str, device: str, *, engine: str) -> str | Recognizer:
+    """Return what a labelling run takes for --model, --device and --engine: on the CPU each process loads its own."""
+    from unseen.recognizer import Recognizer
+
+    if device == "cpu":
+        return model
+    if engine != "local":
+        raise InputError(
+            f"{command}: --device needs --engine local: the workers of a cluster use processors. See --help."
+        )
+    return Recognizer.load(model, device=device)
+
+
+def judge_options(
+    command: str,
+    vocabulary: Vocabulary,
+    *,
+    multi_label: bool,
+    threshold: str | None,
+    background: str | None,
+    candidates: Path | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Return the options of a judge: files are read, and held against the classes, before any model is loaded.
+
+    Raises
+    ------
+    InputError
+        When one of them cannot be used.
+    """
+    from unseen.tasks.candidates import Candidates
+    from unseen.tasks.small_tables import read_candidates
+    from unseen.tasks.thresholds import check_thresholds
+
+    if threshold is not None and not multi_label:
+        raise InputError(
+            f"{command}: --threshold needs --multi-label: else the likeliest class is the answer. See --help."
+        )
+    options |= {"multi_label": multi_label, "threshold": _threshold(threshold)}
+    options["background"] = background_names(background)
+    check_thresholds(options["threshold"], vocabulary.names)
+    if candidates is not None:
+        options["candidates"] = read_candidates(candidates)
+        Candidates(options["candidates"], vocabulary.names)
+    return options
+
+
+def _threshold(text: str | None) -> float | dict[str, float]:
     """Return what --threshold says: a number, or the numbers of a file."""
     from unseen.tasks.small_tables import read_thresholds
 
@@ -88,7 +156,7 @@ def threshold_of(text: str | None) -> float | dict[str, float]:
     return read_thresholds(path)
 
 
-def background_of(text: str | None) -> list[str] | None:
+def background_names(text: str | None) -> list[str] | None:
     """Return what --background says; names as in --classes, and nothing for an empty text."""
     from unseen.vocabulary import Vocabulary
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unseen.cli.options import Device
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
@@ -40,6 +41,7 @@ def search(
             "--model", "-m", help="The model that made the vectors, where the folder's own name for it fails."
         ),
     ] = None,
+    device: Device = "cpu",
     top: Annotated[int, typer.Option("--top", "-k", min=1, max=100_000, help="Images per text.")] = 50,
     by: Annotated[str, typer.Option("--by", help="Rank by the model's score, or by presence.")] = "score",
     min_probability: Annotated[
@@ -58,16 +60,15 @@ def search(
     """Find photos by a text, among all whose vectors `unseen embed` stored; no photo is encoded again."""
     if bool(queries) == (classes is not None):
         raise InputError("search: give either texts to look for or --classes FILE. See --help.")
-    from unseen.labelling.hits import check_format
     from unseen.labelling.reading import open_embeddings
     from unseen.labelling.rescoring import load_model
     from unseen.labelling.search import search as find
     from unseen.vocabulary import Vocabulary
-    from unseen.writers import check_writable
+    from unseen.writers import check_writable, format_of
 
     asked: Any = queries if classes is None else Vocabulary.parse(classes)
     if out is not None:
-        check_format(out)
+        format_of(out)
         check_writable("search", "the output file", out)
     if report is not None:
         if report.suffix.lower() not in (".html", ".htm"):
@@ -76,7 +77,7 @@ def search(
     stored = open_embeddings(folder)
     if stored.warning:
         print(f"unseen: {stored.warning}", file=sys.stderr)
-    recognizer = load_model(stored, model)
+    recognizer = load_model(stored, model, device=device)
     with progress("searching", len(stored)) as advance:
         hits = find(
             stored,

@@ -261,10 +261,17 @@ def fit_temperature(
     from scipy.optimize import minimize_scalar
     from scipy.special import logsumexp
 
-    check_number("fit_temperature", "smoothing", smoothing, low=0, high=1)
+    owner = "fit_temperature"
+    check_number(owner, "smoothing", smoothing, low=0, high=1, high_open=True)
+    lengths = [len(given) for given in (scores, y, prototypes, weights) if given is not None]
+    if not lengths[0] or len(set(lengths)) > 1:
+        expected, found = "of as many sets each, at least one", verbatim(", ".join(map(str, lengths)))
+        raise InputError(
+            message(owner, "scores, y, prototypes and weights", expected, found, "Pass one of each per set")
+        )
     sets = [_check_set(s, t) for s, t in zip(scores, y, strict=True)]
     for (_, targets), classes in zip(sets, prototypes or [], strict=bool(prototypes)):
-        refuse_test_classes("fit_temperature", targets, classes)
+        refuse_test_classes(owner, targets, classes)
 
     def loss(log_temperature: float) -> float:
         total = 0.0
@@ -292,18 +299,27 @@ def fit_known(
     Raises
     ------
     InputError
-        When one of the two kinds is missing.
+        When one of the two kinds is missing, lengths differ, or a number is out of range.
     """
     from sklearn.linear_model import LogisticRegression
 
+    check_number("fit_known", "smoothing", smoothing, low=0, high=1, high_open=True)
     e, labels = np.asarray(evidence, dtype=np.float64), np.asarray(known, dtype=np.bool_)
+    counts = np.asarray(sizes, dtype=np.float64)
+    if e.ndim != 1 or not e.shape == labels.shape == counts.shape:
+        found = verbatim(f"shapes {e.shape}, {labels.shape} and {counts.shape}")
+        remedy = "Pass one of each per item"
+        raise InputError(message("fit_known", "evidence, known and sizes", "all of shape (n,)", found, remedy))
+    if not np.isfinite(e).all() or not (np.isfinite(counts) & (counts >= 1)).all():
+        expected = "finite, sizes at least 1"
+        raise InputError(message("fit_known", "evidence and sizes", expected, verbatim("others"), "Check both"))
     if labels.all() or not labels.any():
         raise InputError(
             message(
                 "fit_known", "known", "true for some items and false for others", labels, "Add items of the other kind"
             )
         )
-    logs = np.log(np.asarray(sizes, dtype=np.float64))
+    logs = np.log(counts)
     one_size = np.ptp(logs) == 0
     scale = e.std() or 1.0
     X = np.stack([e / scale, np.zeros_like(e) if one_size else logs], axis=1)
@@ -338,7 +354,7 @@ def refuse_test_classes(owner: str, y: Array, prototypes: Prototypes) -> None:
 
 def _check_set(scores: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Array, Array]:
     matrix, targets = np.asarray(scores, dtype=np.float64), np.asarray(y)
-    if matrix.ndim != 2 or targets.shape != (len(matrix),) or not len(matrix):
+    if targets.dtype.kind not in "iu" or matrix.ndim != 2 or targets.shape != (len(matrix),) or not len(matrix):
         raise InputError(
             message(
                 "fit_temperature",

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unseen.decision.remedy import Remedy
+from unseen.errors import InputError
 from unseen.methods.base import Citation
 from unseen.methods.linalg import unit_rows
 from unseen.methods.meta.weights import spread
 from unseen.metrics.gzsl import seen_unseen_curve
 from unseen.metrics.unknown import auroc
-from unseen.validation import check_choice, check_switch
+from unseen.validation import check_choice, check_switch, message, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -198,7 +199,11 @@ def _evidence(name: str, temperature: float, seen: Array, bank: Bank | None) -> 
         return softness
     known = np.zeros((1, 1)) if bank is None else unit_rows(np.asarray(bank.X, dtype=np.float64))
     if name == "class_mean" and bank is not None:
-        known = unit_rows(np.stack([known[bank.y == c].mean(axis=0) for c in np.unique(bank.y)]))
+        classes = np.unique(bank.y[bank.y >= 0])
+        if not len(classes):
+            expected, found = "of samples of which some have a class", verbatim("samples of none")
+            raise InputError(message("SeenUnseenGate", "bank", expected, found, "Say which, or choose other evidence"))
+        known = unit_rows(np.stack([known[bank.y == c].mean(axis=0) for c in classes]))
     return lambda S, X: (unit_rows(np.asarray(X, dtype=np.float64)) @ known.T).max(axis=1)
 
 

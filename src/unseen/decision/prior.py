@@ -96,7 +96,7 @@ class PriorAdjustment(Remedy):
         self.unseen_share = unseen_share
 
     def _check_parameters(self) -> None:
-        check_number("PriorAdjustment", "unseen_share", self.unseen_share, low=0, high=1 - 2**-53, low_open=True)
+        check_number("PriorAdjustment", "unseen_share", self.unseen_share, low=0, high=1, low_open=True, high_open=True)
 
     def _fit(self, competitions: Sequence[Competition]) -> None:
         from scipy.optimize import minimize

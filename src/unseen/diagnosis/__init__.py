@@ -1,11 +1,8 @@
 """Diagnosis: the four known failures of zero-shot recognition, each with a figure, a picture and what helps."""
 
 from unseen.diagnosis.bias import measure_bias
-from unseen.diagnosis.domain_shift import (
-    classifier_two_sample_test,
-    maximum_mean_discrepancy,
-    measure_domain_shift,
-)
+from unseen.diagnosis.domain_shift import measure_domain_shift
+from unseen.diagnosis.duplicates import near_duplicates
 from unseen.diagnosis.effects import Effect
 from unseen.diagnosis.failures import Diagnosis, diagnose
 from unseen.diagnosis.finding import Finding
@@ -17,9 +14,9 @@ from unseen.diagnosis.reach import Reach, measure_reach
 from unseen.diagnosis.semantic_loss import (
     effective_rank,
     measure_semantic_loss,
-    near_duplicates,
     retained_information,
 )
+from unseen.diagnosis.two_samples import classifier_two_sample_test, maximum_mean_discrepancy
 from unseen.diagnosis.vocabulary_checks import check_recognizer
 
 __all__ = [

@@ -10,10 +10,11 @@ import numpy as np
 from unseen.decision.stacking import CalibratedStacking
 from unseen.diagnosis.bias import measure_bias
 from unseen.diagnosis.domain_shift import measure_domain_shift
+from unseen.diagnosis.duplicates import near_duplicates
 from unseen.diagnosis.effects import Effect, compare, mended
 from unseen.diagnosis.hubness import measure_hubness
 from unseen.diagnosis.projection_error import measure_projection_error
-from unseen.diagnosis.semantic_loss import measure_semantic_loss, near_duplicates
+from unseen.diagnosis.semantic_loss import measure_semantic_loss
 from unseen.errors import InputError
 from unseen.methods.attribute_weights import AttributeWeights
 from unseen.methods.base import Method

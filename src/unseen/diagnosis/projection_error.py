@@ -163,7 +163,7 @@ def measure_projection_error(
     'none'
     """
     owner = "measure_projection_error"
-    share = check_number(owner, "seen_share", seen_share, low=0, high=1, low_open=True)
+    share = check_number(owner, "seen_share", seen_share, low=0, high=1, low_open=True, high_open=True)
     front_of(method, owner)
     vectors = check_array(X, dtype=[np.float64, np.float32], estimator=owner)
     labels = column_or_1d(y)

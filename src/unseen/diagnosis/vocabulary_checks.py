@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseen.diagnosis.duplicates import duplicate_finding
 from unseen.diagnosis.finding import Finding, Severity
 from unseen.diagnosis.hubness import measure_hubness
 from unseen.diagnosis.reach import Reach, measure_reach
-from unseen.diagnosis.semantic_loss import duplicate_finding
 from unseen.errors import InputError
 from unseen.methods.linalg import unit_rows
 from unseen.validation import check_number, message, verbatim

@@ -130,6 +130,31 @@ class Encoder(ABC):
     def _begin_worker(self) -> None:  # noqa: B027  most have nothing to make ready
         """Make ready a thread of `stream_images`, called in it before all else; there is one per core."""
 
+    # -- what an author may write for detection and segmentation (see `unseen.encoders.dense`) --------------
+
+    @property
+    def has_map(self) -> bool:
+        """Whether `_encode_map` gives a vector for every place of an image; the others look through windows."""
+        return False
+
+    @property
+    def map_stride(self) -> int:
+        """How many pixels lie between the places that `_encode_map` gives vectors of; 0 where there is no map."""
+        return 0
+
+    def map_side(self, side: float) -> int:
+        """Return the height or width nearest to `side` that `_encode_map` takes: here a multiple of the stride."""
+        return max(1, round(side / self.map_stride)) * self.map_stride
+
+    def _encode_map(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return vectors (b, gh, gw, d) of the places of RGB images (b, H, W, 3); called from several threads.
+
+        Each vector lives in the space of `encode_images`, so that `class_scores` reads both alike. H and W are such as
+        `map_side` returns, and need be neither equal nor `image_size`. The places lie `map_stride` pixels apart, as
+        far from the left edge as from the right, and from the top as from the bottom.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no map")
+
     # -- what everybody calls ----------------------------------------------------------------------------
 
     def stream_images(

@@ -83,9 +83,10 @@ def export_onnx(encoder: Encoder, folder: str | Path, *, precision: str = "fp32"
         Empty or new. It appears once everything in it is verified, and not at all if something is wrong.
     precision : {"fp32", "fp16", "int8"}, default "fp32"
         "fp16" stores weights in half the size and computes with them in float32. "int8" has the large matrix
-        products in 8 bits ("dynamic quantisation") and stores the rest as "fp16" does: a quarter of the size, on
-        most processors faster, at a loss that is measured. It encodes items one at a time, because what shares a
-        batch would share a scale. Networks of convolutions (ALIGN's for images) have few such products.
+        products in 8 bits ("dynamic quantisation") and stores the rest as "fp16" does: a quarter of the size, at a
+        loss that is measured; whether it is faster depends on the processor. It encodes items one at a
+        time, because what shares a batch would share a scale. Networks of convolutions (ALIGN's for images) have few
+        such products.
     photos : path, folder or iterable of images
         Real photos to verify on, at least four; of more than 64, 64 are taken. An encoder of texts alone needs none.
 

@@ -29,8 +29,8 @@ def load_encoder(spec: str, *, device: str = "cpu") -> Encoder:
         ``onnx:<folder>``; ``sentence-transformers:<id or folder>`` for texts alone; or a scheme that another
         package registers.
     device : str, default "cpu"
-        Where the networks of ``open_clip``, ``hf`` and ``sentence-transformers`` run, as torch names it. The
-        others run on the CPU.
+        Where the networks of ``open_clip``, ``hf`` and ``sentence-transformers`` run, as torch names it (``"cuda"``,
+        ``"cuda:1"``, ``"mps"``), or ``"auto"``: a graphics card where torch finds one. The others run on the CPU.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def load_encoder(spec: str, *, device: str = "cpu") -> Encoder:
     Raises
     ------
     InputError
-        When there is no such scheme, or what follows it is missing or wrong.
+        When there is no such scheme or device, or what follows the scheme is missing or wrong.
     ModelError
         When the model is not on this machine or cannot be read.
     MissingExtraError
@@ -65,8 +65,8 @@ def load_encoder(spec: str, *, device: str = "cpu") -> Encoder:
     options: dict[str, Any] = {}
     if isinstance(cls, type) and issubclass(cls, TorchEncoder):
         options["device"] = device
-    elif device != "cpu":
-        remedy = "Leave it out, or choose a model of open_clip or hf"
+    elif str(device) not in ("cpu", "auto"):
+        remedy = "Leave it out, or choose a model of open_clip, hf or sentence-transformers: only those run in torch"
         raise InputError(message(_OWNER, f"device of {scheme}", "'cpu'", device, remedy))
     encoder: Encoder = cls(**options) if argument is None else cls(argument, **options)
     encoder.spec = spec

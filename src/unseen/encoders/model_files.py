@@ -11,8 +11,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseen.errors import InputError, ModelError
-from unseen.validation import import_extra, message, shorten
+from unseen.errors import InputError, ItemError, ModelError
+from unseen.inputs.files import open_regular
+from unseen.validation import import_extra, message, shorten, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,10 +75,11 @@ def model_folder(owner: str, argument: str, *, extra: str) -> Path:
     InputError
         When it is neither.
     ModelError
-        When the model was not downloaded; the message has the line that does it.
+        When the model was not downloaded; the message has the line that does it. When a folder holds a pipe or device.
     """
     folder = local_folder(argument)
     if folder is not None:
+        _refuse_pipes(owner, folder)
         return folder
     found = _ID.fullmatch(argument)
     if found is None or ".." in argument or "--" in argument:
@@ -91,6 +93,14 @@ def model_folder(owner: str, argument: str, *, extra: str) -> Path:
             f"{owner}: model must be on this machine; got {argument!r}, which is not, neither as a folder nor in the "
             f"hub's cache. With an internet connection, run once: {_download(argument)}"
         ) from None
+
+
+def _refuse_pipes(owner: str, folder: Path) -> None:
+    """Raise where the library that opens the folder would wait for ever."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.exists() and not path.is_file() and not path.is_dir():
+            found = verbatim(f"{shorten(path.name)}, a pipe or a device")
+            raise ModelError(message(owner, f"what is in {folder}", "files", found, "Do not use this model"))
 
 
 def advice(argument: str) -> str:
@@ -155,8 +165,10 @@ def refuse_extras(owner: str, folder: Path, *, again: str) -> None:
     Raises
     ------
     ModelError
-        When there is an adapter, or a setting that names other weights, or kernels to fetch from the hub and run.
+        When there is an adapter, a pipe or device, or a setting that names other weights, or kernels to fetch from the
+        hub and run.
     """
+    _refuse_pipes(owner, folder)
     if (folder / "adapter_config.json").exists():
         raise ModelError(
             f"{owner}: {folder} must hold a whole model; got an adapter beside it, 'adapter_config.json'. Merge the "
@@ -183,24 +195,30 @@ def _settings(card: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             waiting += part
 
 
-def read_json(owner: str, path: Path, *, again: str) -> dict[str, Any]:
-    """Return the object in a JSON file.
+def read_json(owner: str, path: Path, *, again: str, kind: type[dict[str, Any] | list[Any]] = dict) -> Any:
+    """Return the object, or the list, in a JSON file; nothing but a regular file of a card's size is read.
 
     Raises
     ------
     ModelError
-        When there is no such file, or no object in it.
+        When there is no such file, or nothing of that kind in it.
     """
     try:
-        if path.stat().st_size > _MAX_CARD:
+        with open_regular(path) as file:
+            data = file.read(_MAX_CARD + 1)
+        if len(data) > _MAX_CARD:
             raise ValueError(f"more than {_MAX_CARD >> 20} MiB")
-        found = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{owner}: {path.parent} must hold {path.name}; it is missing. {again}.") from None
+        found = json.loads(data.decode("utf-8"))
+    except ItemError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            raise ModelError(f"{owner}: {path.parent} must hold {path.name}; it is missing. {again}.") from None
+        reason = str(error).removeprefix("cannot be read: ")
+        raise ModelError(f"{owner}: {path} cannot be read: {reason}. {again}.") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{owner}: {path} cannot be read: {shorten(str(error))}. {again}.") from None
-    if not isinstance(found, dict):
-        raise ModelError(f"{owner}: {path} must hold a JSON object; got {shorten(found)}. {again}.")
+        raise ModelError(f"{owner}: {path} cannot be read: {shorten(verbatim(str(error)))}. {again}.") from None
+    if not isinstance(found, kind):
+        expected = "object" if kind is dict else "list"
+        raise ModelError(f"{owner}: {path} must hold a JSON {expected}; got {shorten(found)}. {again}.")
     return found
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from unseen.encoders.base import Encoder, Similarity, available_cores
 from unseen.encoders.lexicon import Lexicon
 from unseen.encoders.onnx_card import CARD, prepare_options, read_card
+from unseen.encoders.onnx_map import MapNetwork
 from unseen.encoders.onnx_scan import external_file
 from unseen.errors import ModelError
 from unseen.inputs.images import prepare_image
@@ -72,7 +73,7 @@ class OnnxEncoder(Encoder):
         self.templates = tuple(card.get("templates", Encoder.templates))
         lexicon = self._text.get("lexicon")
         self.lexicon = Lexicon(self.folder / lexicon) if lexicon else None
-        self._lock = Lock()
+        self._lock, self._map_lock = Lock(), Lock()
         self._sessions: dict[str, Any] = {}
 
     @cached_property
@@ -129,6 +130,39 @@ class OnnxEncoder(Encoder):
         tokenizer.enable_truncation(self._text["max_length"])
         return tokenizer
 
+    @property
+    def has_map(self) -> bool:
+        """Whether the image network averages over places, so that their own vectors can be had."""
+        return self._map is not None
+
+    @property
+    def map_stride(self) -> int:
+        """How many pixels lie between the places of the map."""
+        return 0 if self._map is None else self._map.stride
+
+    def map_side(self, side: float) -> int:
+        """Return the height or width nearest to `side` that is `image_size` and some strides more or less.
+
+        At such a side a convolution meets the edges as it was trained to, and the places lie in the middle.
+        """
+        first = self.image_size % self.map_stride or self.map_stride
+        return max(0, round((side - first) / self.map_stride)) * self.map_stride + first
+
+    def _encode_map(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        if self._map is None:
+            return super()._encode_map(pixels)
+        return self._map.run(pixels)
+
+    @property
+    def _map(self) -> MapNetwork | None:
+        with self._map_lock:
+            if "map" not in self._sessions:
+                path = self.folder / self._image["file"] if self._image else None
+                alone = path is not None and not self._image.get("one_by_one") and external_file(path) is None
+                self._sessions["map"] = MapNetwork.of(self._image, path.read_bytes(), _open) if path and alone else None
+            network: MapNetwork | None = self._sessions["map"]
+            return network
+
     def _run(self, kind: str, inputs: dict[str, Any], *, threads: int) -> npt.NDArray[np.float32]:
         part = {"image": self._image, "text": self._text}[kind]
         n = len(next(iter(inputs.values())))
@@ -163,6 +197,13 @@ def open_session(path: Path, *, threads: int) -> Any:
         When the file is missing or damaged, or reads other files than its own (see :mod:`unseen.encoders.onnx_scan`).
     """
     external_file(path)
+    try:
+        return _open(str(path), threads=threads)
+    except Exception as error:  # noqa: BLE001  onnxruntime has no common base for its errors
+        raise ModelError(f"OnnxEncoder: {path.name} in {path.parent} cannot be loaded: {error}") from None
+
+
+def _open(model: str | bytes, *, threads: int) -> Any:
     # Some builds of onnxruntime record what they run on and send it; read when the library is first imported.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime as ort
@@ -175,10 +216,7 @@ def open_session(path: Path, *, threads: int) -> Any:
     options.add_session_config_entry("session.load_model_format", "ONNX")
     # A thread that spins while it waits takes its core from the decoders.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001  onnxruntime has no common base for its errors
-        raise ModelError(f"OnnxEncoder: {path.name} in {path.parent} cannot be loaded: {error}") from None
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _similarity(values: dict[str, Any]) -> Similarity:

@@ -25,6 +25,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unseen.encoders.model_files import read_json
 from unseen.errors import ModelError
 from unseen.inputs.framing import OFFSETS, RESAMPLES, RESIZES
 
@@ -36,7 +37,6 @@ __all__ = ["CARD", "PADDINGS", "prepare_options", "read_card", "write_card"]
 CARD = "encoder.json"
 PADDINGS = ("longest", "max_length")
 _FORMAT, _VERSION = "unseen-encoder", 1
-_MAX_CARD = 1 << 24
 #: Far beyond any network's; a card that asks for more is after this machine's memory.
 _MAX_SIZE, _MAX_TOKENS, _MAX_DIM, _MAX_ID = 4096, 1 << 16, 1 << 20, 1 << 31
 #: CLIP's scale ends at 100, sigmoid models' near 120 with a bias of -17.
@@ -87,18 +87,8 @@ def read_card(folder: Path) -> dict[str, Any]:
         When it is missing, unreadable, of another format, or a value is of the wrong type or out of range.
     """
     path = folder / CARD
-    try:
-        size = path.stat().st_size
-        if not path.is_file() or size > _MAX_CARD:  # a pipe would be waited for
-            raise OSError("it is no file" if size <= _MAX_CARD else f"it has {size:,} bytes")
-        card = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"OnnxEncoder: {folder} must hold {CARD}; it is missing. Point at a folder that unseen saved."
-        ) from None
-    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise ModelError(f"OnnxEncoder: {path} cannot be read: {error}.") from None
-    if not isinstance(card, dict) or card.get("format") != _FORMAT or card.get("version") != _VERSION:
+    card: dict[str, Any] = read_json("OnnxEncoder", path, again="Point at a folder that unseen saved")
+    if card.get("format") != _FORMAT or card.get("version") != _VERSION:
         raise ModelError(f"OnnxEncoder: {path} must be of format {_FORMAT!r}, version {_VERSION}. Update unseen.")
     _check_parts(card, path)
     for what, fits, wanted in _facts(card):

@@ -97,7 +97,7 @@ def _entry(data: mmap.mmap, start: int, end: int) -> tuple[bytes, bytes]:
     return found[1], found[2]
 
 
-def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _fields(data: bytes | mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield number, start and end of each field that holds bytes; skip the numbers between them."""
     position = start
     while position < end:
@@ -119,7 +119,7 @@ def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, i
         raise ValueError("it is damaged or no ONNX file")
 
 
-def _varint(data: mmap.mmap, position: int) -> tuple[int, int]:
+def _varint(data: bytes | mmap.mmap, position: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(data):

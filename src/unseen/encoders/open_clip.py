@@ -24,7 +24,7 @@ from unseen.encoders.model_files import (
     read_json,
     refuse_extras,
 )
-from unseen.encoders.torch_towers import TorchEncoder, cut_strip, import_library, unusable
+from unseen.encoders.torch_towers import TorchEncoder, cut_strip, import_library, number, unusable
 from unseen.errors import InputError, ModelError
 from unseen.validation import message, nearest, verbatim
 
@@ -107,6 +107,7 @@ class OpenClipEncoder(TorchEncoder):
             self._model = _build(library, self._source)
             self._set_up_images()
             self._tokenizer = self._open_tokenizer(library)
+            self._set_up_similarity()
         except (ModelError, InputError):
             raise
         except ImportError as error:
@@ -117,15 +118,17 @@ class OpenClipEncoder(TorchEncoder):
         self.name = self.spec = f"open_clip:{model}"
         self.image_dim = self.text_dim = int(self._source.model_cfg["embed_dim"])
         self.shared_space = True
+        self._tokenizing = Lock()
+
+    def _set_up_similarity(self) -> None:
         bias = getattr(self._model, "logit_bias", None)
-        scale = math.exp(_number(self._model.logit_scale))
+        scale = math.exp(number(self._model.logit_scale))
         if bias is None:
             self.similarity = Similarity("softmax", scale)
             self.templates = ("a photo of a {name}.",)
         else:
-            self.similarity = Similarity("sigmoid", scale, _number(bias))
+            self.similarity = Similarity("sigmoid", scale, number(bias))
             self.templates = ("This is a photo of {name}.",)
-        self._tokenizing = Lock()
 
     def _set_up_images(self) -> None:
         from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
@@ -255,13 +258,9 @@ class _Source:
 
 def _find(library: Any, model: str) -> _Source:
     argument = model.removeprefix("local-dir:")
-    if argument.startswith("hf-hub:"):
-        identifier = argument.removeprefix("hf-hub:")
-        again = advice(identifier)
-        return _from_folder(model_folder(_OWNER, identifier, extra="clip"), again)
-    folder = local_folder(argument)
-    if folder is not None:
-        return _from_folder(folder, "Copy the whole model there again")
+    name = argument.removeprefix("hf-hub:")
+    if name != argument or local_folder(name) is not None:
+        return _from_folder(model_folder(_OWNER, name, extra="clip"), advice(name))
     architecture, _, tag = argument.rpartition("/")
     return _from_tag(library, architecture.replace("/", "-"), tag, model)
 
@@ -346,7 +345,3 @@ def _build(library: Any, source: _Source) -> Any:
     model = kinds(**settings)
     library.load_checkpoint(model, str(source.weights), strict=True)
     return model.eval()
-
-
-def _number(parameter: Any) -> float:
-    return float(parameter.detach().reshape(-1)[0])

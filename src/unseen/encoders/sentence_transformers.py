@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from unseen.encoders.model_files import advice, digest_files, find_weights, model_folder, refuse_extras
+from unseen.encoders.model_files import advice, digest_files, find_weights, model_folder, read_json, refuse_extras
 from unseen.encoders.torch_towers import TorchEncoder, import_library, unusable
 from unseen.errors import InputError, ModelError
-from unseen.validation import message, shorten
+from unseen.validation import message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,11 +109,11 @@ class SentenceTransformersEncoder(TorchEncoder):
 
     def image_module(self) -> Any:
         """Refuse: it takes no images."""
-        raise InputError(message(_OWNER, "the input", "text", "image", "Choose a model that takes images"))
+        raise _no_images()
 
     def image_layout(self) -> dict[str, Any]:
         """Refuse: it takes no images."""
-        raise InputError(message(_OWNER, "the input", "text", "image", "Choose a model that takes images"))
+        raise _no_images()
 
     def text_module(self) -> Any:
         """Return the text network: int64 ids and mask (b, t) to unit float32 (b, k)."""
@@ -141,20 +140,20 @@ class SentenceTransformersEncoder(TorchEncoder):
 
     def prepare_image(self, content: Any) -> npt.NDArray[np.uint8]:
         """Refuse: it takes no images."""
-        raise InputError(message(_OWNER, "the input", "text", "image", "Choose a model that takes images"))
+        raise _no_images()
+
+
+def _no_images() -> InputError:
+    return InputError(message(_OWNER, "the input", "text", "image", "Choose a model that takes images"))
 
 
 def _check_parts(folder: Path, again: str) -> None:
     """Make sure that a model is made of parts that only compute, with weights that are no pickles."""
     path = folder / "modules.json"
-    try:
-        parts = json.loads(path.read_text("utf-8"))
-        found = [(str(part["type"]), str(part["path"])) for part in parts]
-    except FileNotFoundError:
-        raise ModelError(f"{_OWNER}: {folder} must hold {path.name}; it is missing. {again}.") from None
-    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
-        raise ModelError(f"{_OWNER}: {path} cannot be read: {shorten(str(error))}. {again}.") from None
-    for kind, place in found:
+    parts = read_json(_OWNER, path, again=again, kind=list)
+    if not all(isinstance(part, dict) and {"type", "path"} <= part.keys() for part in parts):
+        raise ModelError(f"{_OWNER}: {path} must name type and path of every part. {again}.")
+    for kind, place in ((str(part["type"]), str(part["path"])) for part in parts):
         library, name = kind.partition(".")[0], kind.rpartition(".")[2]
         if library != "sentence_transformers" or name not in _KNOWN:
             expected = f"of sentence-transformers: {', '.join(sorted(_KNOWN))}"
@@ -163,4 +162,4 @@ def _check_parts(folder: Path, again: str) -> None:
             raise InputError(message(_OWNER, f"the paths in {path}", "names of folders in it", place, again))
         if name in _WEIGHTS:
             find_weights(_OWNER, folder / place, _WEIGHTS[name], again=again)
-            refuse_extras(_OWNER, folder / place, again=again)
+        refuse_extras(_OWNER, folder / place, again=again)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-__all__ = ["TorchEncoder", "cut_strip", "import_library", "unusable"]
+__all__ = ["TorchEncoder", "checked_device", "cut_strip", "import_library", "number", "unusable"]
 
 #: How many times longer than wide a photo may be before `cut_strip` cuts its ends.
 _LONGEST = 64
@@ -41,7 +41,8 @@ class TorchEncoder(Encoder):
     Parameters
     ----------
     device : str, default "cpu"
-        Where the networks run, as torch names it: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        Where the networks run, as torch names it: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; ``"auto"`` for a
+        graphics card where torch finds one, else the CPU.
 
     Notes
     -----
@@ -55,7 +56,7 @@ class TorchEncoder(Encoder):
 
     def __init__(self, *, device: str) -> None:
         import_library("torch", extra=self.extra, owner=type(self).__name__)
-        self.device = _checked_device(type(self).__name__, device)
+        self.device = checked_device(type(self).__name__, device)
         if self.device != "cpu":
             self.batch_size = 32
         self._lock = Lock()
@@ -164,11 +165,20 @@ class TorchEncoder(Encoder):
         import torch
 
         dim = self.image_dim if kind == "image" else self.text_dim
-        with self._lock:
-            network = self._image_network if kind == "image" else self._text_network
-        with nullcontext() if self.device == "cpu" else self._lock, torch.inference_mode():
-            tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in inputs]
-            vectors: npt.NDArray[np.float32] = network(*tensors).cpu().numpy()
+        try:
+            with self._lock:
+                network = self._image_network if kind == "image" else self._text_network
+            with nullcontext() if self.device == "cpu" else self._lock, torch.inference_mode():
+                tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in inputs]
+                vectors: npt.NDArray[np.float32] = network(*tensors).cpu().numpy()
+        except RuntimeError as error:  # out of memory, mostly
+            if self.device == "cpu":
+                raise
+            reason = " ".join(str(error).split())[:200].rstrip(".")
+            raise ModelError(
+                f"{type(self).__name__}: {self.name} must be one that device {self.device!r} can run; it could not: "
+                f"{reason}. Take a smaller model, or device 'cpu'."
+            ) from error
         if vectors.shape != (len(inputs[0]), dim) or not np.isfinite(vectors).all():
             found = vectors.shape if np.isfinite(vectors).all() else "NaN or infinity"
             raise ModelError(
@@ -216,15 +226,23 @@ def cut_strip(image: Image.Image) -> Image.Image:
     return image.crop((spare, 0, long - spare, short) if wide else (0, spare, short, long - spare))
 
 
-def _checked_device(owner: str, device: Any) -> str:
+def number(parameter: Any) -> float:
+    """Return a learned parameter of one number."""
+    return float(parameter.detach().reshape(-1)[0])
+
+
+def checked_device(owner: str, device: Any) -> str:
+    """Return the name of a device once a number has been there and back."""
     import torch
 
-    try:
-        name = str(torch.device(device))
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError, TypeError, ValueError, NotImplementedError):
-        backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
-        present = ["cpu", *(kind for kind, backend in backends.items() if backend.is_available())]
-        expected = f"a device of this machine ({', '.join(present)})"
-        raise InputError(message(owner, "device", expected, device, "Pass 'cpu' if unsure")) from None
-    return name
+    for name in ("cuda", "mps", "cpu") if device == "auto" else (device,):
+        try:
+            found = torch.device(name)
+            torch.empty(1, device=found).cpu()
+        except (RuntimeError, AssertionError, TypeError, ValueError, NotImplementedError):
+            continue
+        return "cpu" if found.type == "cpu" else str(found)
+    backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
+    present = ["cpu", *(kind for kind, backend in backends.items() if backend.is_available())]
+    expected = f"a device of this machine ({', '.join(present)})"
+    raise InputError(message(owner, "device", expected, device, "Pass 'auto' or 'cpu' if unsure"))

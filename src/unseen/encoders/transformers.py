@@ -13,7 +13,7 @@ import numpy as np
 
 from unseen.encoders.base import Similarity
 from unseen.encoders.model_files import advice, digest_files, find_weights, model_folder, read_json, refuse_extras
-from unseen.encoders.torch_towers import TorchEncoder, cut_strip, import_library, unusable
+from unseen.encoders.torch_towers import TorchEncoder, cut_strip, import_library, number, unusable
 from unseen.errors import InputError, ModelError
 from unseen.validation import message, nearest, shorten
 
@@ -149,12 +149,12 @@ class TransformersEncoder(TorchEncoder):
         # SigLIP has the one, the others the other.
         self.image_dim = self.text_dim = int(text.projection_size if self._kind.sigmoid else config.projection_dim)
         if self._kind.sigmoid:
-            scale, bias = math.exp(_number(self._model.logit_scale)), _number(self._model.logit_bias)
+            scale, bias = math.exp(number(self._model.logit_scale)), number(self._model.logit_bias)
             self.similarity = Similarity("sigmoid", scale, bias)
         elif hasattr(self._model, "logit_scale"):
-            self.similarity = Similarity("softmax", math.exp(_number(self._model.logit_scale)))
+            self.similarity = Similarity("softmax", math.exp(number(self._model.logit_scale)))
         else:
-            self.similarity = Similarity("softmax", 1 / _number(self._model.temperature))
+            self.similarity = Similarity("softmax", 1 / number(self._model.temperature))
         # RoBERTa and its kin count positions from the padding's id on.
         longest = int(text.max_position_embeddings) - (text.pad_token_id + 1 if self._kind_name == "altclip" else 0)
         limit = _SIGLIP_TOKENS if self._kind.fixed_texts else self._tokenizer.model_max_length
@@ -314,10 +314,6 @@ def _load(library: Any, folder: Any) -> tuple[Any, Any, Any]:
 def _pooled(output: Any) -> Any:
     """Return the features; transformers wraps them since version 5."""
     return getattr(output, "pooler_output", output)
-
-
-def _number(parameter: Any) -> float:
-    return float(parameter.detach().reshape(-1)[0])
 
 
 @contextmanager

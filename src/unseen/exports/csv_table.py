@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING
 
 from unseen.exports.base import Export
+from unseen.writers import CSVTable
 
 if TYPE_CHECKING:
     from unseen.exports.base import Sample
@@ -27,17 +27,15 @@ class CsvExport(Export):
     def begin(self) -> None:
         """Write the header."""
         self._file = self.root.open("w", encoding="utf-8", newline="")
-        self._rows = csv.writer(self._file, lineterminator="\n")
-        self._rows.writerow(COLUMNS)
+        self._table = CSVTable(self._file, COLUMNS)
 
     def add(self, sample: Sample) -> None:
         """Write the item's rows."""
-        about = (sample.sha or "", sample.width or "", sample.height or "")
+        about = (sample.sha, sample.width or None, sample.height or None)
         if not sample.names:
-            self._rows.writerow((sample.item, "", "", "", "false", *about))
+            self._table.add((sample.item, None, None, None, False, *about))
         for rank, (name, share) in enumerate(zip(sample.names, sample.probabilities, strict=True)):
-            answer = "true" if rank < sample.answers else "false"
-            self._rows.writerow((sample.item, rank + 1, name, share, answer, *about))
+            self._table.add((sample.item, rank + 1, name, share, rank < sample.answers, *about))
 
     def close(self) -> None:
         """Close the file."""

@@ -6,14 +6,16 @@
     sources.py      what people point at -> a stream of references (files, and the modules below)
     lists.py        tables of paths, addresses or bytes
     archives.py     tar and zip
-    remote.py       fsspec addresses
+    remote.py       addresses; by fsspec (connections.py), archives and tables through temporary copies (copies.py)
     videos.py       frames
     labeller.py     references -> rows, in one process
     rows.py         the columns
     shards.py       a source cut into shards; what is done is passed over
     parts.py        Parquet files, whole or not at all
     journal.py      rows of the part that is being made
-    manifest.py     which parts count; one run at a time
+    manifest.py     which parts count
+    output.py       the folder of one run; one run at a time
+    retries.py      rows with an error, labelled again
     run.py          `label` and `embed`
     local_engine.py one stream through all parts, in this process
     shipping.py     shards as plain data, for other machines
@@ -27,7 +29,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from unseen.labelling.labeller import Job, Labeller
-    from unseen.labelling.manifest import Manifest, Output, read_manifest
+    from unseen.labelling.manifest import Manifest, read_manifest
+    from unseen.labelling.output import OtherVersionWarning, Output
     from unseen.labelling.parts import PartSummary
     from unseen.labelling.report import Report
     from unseen.labelling.run import embed, label
@@ -38,6 +41,7 @@ __all__ = [
     "Job",
     "Labeller",
     "Manifest",
+    "OtherVersionWarning",
     "Output",
     "PartSummary",
     "Report",
@@ -55,7 +59,8 @@ _HOME = {
     "Job": "labeller",
     "Labeller": "labeller",
     "Manifest": "manifest",
-    "Output": "manifest",
+    "OtherVersionWarning": "output",
+    "Output": "output",
     "PartSummary": "parts",
     "Report": "report",
     "Shard": "shards",

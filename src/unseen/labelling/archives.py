@@ -136,8 +136,9 @@ def tar_members(path: str) -> Iterator[Reference]:
     Yields
     ------
     Reference
-        Named ``shard-00.tar/000123``: the archive, and the member without its suffix, as webdataset's keys are. What
-        is wrong with the archive itself comes as a reference of its name with the error.
+        Named ``shard-00.tar/000123``: the archive, and webdataset's key, which is the member up to the first dot of
+        its file name. Of photos that share a key and follow each other, only the first is called by it; the others
+        keep their whole names. What is wrong with the archive itself comes as a reference of its name with the error.
 
     Notes
     -----
@@ -147,19 +148,23 @@ def tar_members(path: str) -> Iterator[Reference]:
     named = shown(path)
     packed = suffix_of(path) in (".gz", ".tgz")
     kind = GzippedTarReference if packed else TarReference
-    seen = 0
+    seen, key = 0, ""
     try:
         with open_place(path) as file:
             stream: Any = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
             for member in _headers(stream):
                 if isinstance(member, str):
                     yield Reference(named, f"{member}; photos found before that: {seen:,}")
-                elif not is_photo(member.name):
+                    seen += 1
                     continue
-                elif problem := _refused(member):
-                    yield Reference(_key(named, member), problem)
+                if not is_photo(member.name):
+                    continue
+                before, key = key, _key(member.name)
+                name = f"{named}/{printable(member.name if key == before else key)}"
+                if problem := _refused(member):
+                    yield Reference(name, problem)
                 else:
-                    yield kind(_key(named, member), path=path, offset=member.offset_data, size=member.size)
+                    yield kind(name, path=path, offset=member.offset_data, size=member.size)
                 seen += 1
     except ItemError as error:
         yield Reference(named, str(error))
@@ -168,8 +173,14 @@ def tar_members(path: str) -> Iterator[Reference]:
         yield Reference(named, "holds no photos: members count by their suffix")
 
 
-def _key(archive: str, member: tarfile.TarInfo) -> str:
-    return f"{archive}/{printable(member.name.rpartition('.')[0])}"
+def _key(name: str) -> str:
+    """Return a member's key as webdataset has it.
+
+    >>> _key("v1.0/000123.seg.png")
+    'v1.0/000123'
+    """
+    folder, slash, file = name.rpartition("/")
+    return folder + slash + file.partition(".")[0]
 
 
 def _refused(member: tarfile.TarInfo) -> str | None:

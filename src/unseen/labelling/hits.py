@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unseen.errors import InputError
-from unseen.validation import message, one_line
+from unseen.validation import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["COLUMNS", "Hit", "Hits", "check_format", "format_hits"]
+__all__ = ["COLUMNS", "Hit", "Hits", "format_hits"]
 
+_TYPES = {
+    "query": "string",
+    "rank": "int32",
+    "item": "string",
+    "score": "float32",
+    "probability": "float32",
+    "sha": "string",
+    "width": "int32",
+    "height": "int32",
+}
 #: The columns of every output, in order.
-COLUMNS = ("query", "rank", "item", "score", "probability", "sha", "width", "height")
-_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+COLUMNS = tuple(_TYPES)
 
 
 @dataclass(frozen=True)
@@ -91,10 +96,9 @@ class Hits:
 
     def to_arrow(self) -> Any:
         """Return a ``pyarrow.Table`` of the rows."""
-        import pyarrow as pa
+        from unseen.writers import arrow_table
 
-        types = (pa.string(), pa.int32(), pa.string(), pa.float32(), pa.float32(), pa.string(), pa.int32(), pa.int32())
-        return pa.Table.from_pylist(self.rows(), schema=pa.schema(list(zip(COLUMNS, types, strict=True))))
+        return arrow_table(self.rows(), _TYPES)
 
     def to_pandas(self) -> Any:
         """Return a ``pandas.DataFrame`` of the rows.
@@ -117,49 +121,13 @@ class Hits:
         InputError
             When the suffix is another, or the system refuses.
         """
-        from unseen.writers import check_writable, partial_of, unwritable
+        from unseen.writers import open_writer
 
-        path = Path(path)
-        kind = check_format(path)
-        check_writable("search", "the output file", path)
-        try:
-            if kind == "parquet":
-                import pyarrow.parquet as pq
-
-                with partial_of(path).open("wb") as file:
-                    pq.write_table(self.to_arrow(), file)
-            else:
-                partial_of(path).write_text(self._text(kind), "utf-8", newline="")
-            partial_of(path).replace(path)
-        except OSError as error:
-            raise unwritable("search", "the output file", path, error) from None
-
-    def _text(self, kind: str) -> str:
-        if kind == "jsonl":
-            return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows())
-        out = io.StringIO()
-        rows = csv.DictWriter(out, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-        rows.writeheader()
-        rows.writerows(self.rows())
-        return out.getvalue()
+        with open_writer(Path(path), columns=_TYPES) as writer:
+            writer.write_rows(self.rows())
 
     def __str__(self) -> str:
         return format_hits(self)
-
-
-def check_format(path: Path) -> str:
-    """Return the format a file's suffix asks for.
-
-    Raises
-    ------
-    InputError
-        When it asks for none that is known.
-    """
-    kind = _FORMATS.get(path.suffix.lower())
-    if kind is None:
-        known = ", ".join(_FORMATS)
-        raise InputError(message("search", "the output file's suffix", f"one of {known}", path.name, "Rename the file"))
-    return kind
 
 
 def format_hits(hits: Hits, limit: int = 10) -> str:

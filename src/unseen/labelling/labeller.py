@@ -153,9 +153,9 @@ class Labeller:
             if hasattr(batches, "close"):
                 batches.close()
             self._shelf.close()
-            remote = sys.modules.get("unseen.labelling.remote")
-            if remote is not None:  # otherwise nothing was fetched
-                remote.forget_copies()
+            copies = sys.modules.get("unseen.labelling.copies")
+            if copies is not None:  # otherwise nothing was fetched
+                copies.forget_copies()
 
     # -- before the network ------------------------------------------------------------------------------
 

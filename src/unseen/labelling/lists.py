@@ -76,7 +76,7 @@ def list_items(path: str, column: str | None) -> Iterator[Reference]:
     with ExitStack() as stack:
         here = path
         if away:
-            from unseen.labelling.remote import named_copy
+            from unseen.labelling.copies import named_copy
 
             try:
                 here = stack.enter_context(named_copy(path, suffix_of(path)))

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from unseen.labelling.journal import Journal, read_journal
 from unseen.labelling.parts import write_part
+from unseen.labelling.retries import Retries
 from unseen.labelling.shards import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from unseen.labelling.labeller import Labeller
-    from unseen.labelling.manifest import Output
+    from unseen.labelling.output import Output
     from unseen.labelling.references import Reference
 
 __all__ = ["run_local"]
@@ -49,14 +50,17 @@ def run_local(
     """
     done = dict(output.done)
     begun = read_journal(output.folder, labeller.schema, done)
+    retries = Retries(output, labeller.schema)
     walk = Walk(
         references,
         shard_size=shard_size,
         done=done,
         begun={index: table.column("item").to_pylist() for index, table in begun.items()},
+        retried=retries.places,
     )
     if advance is not None:
-        advance(sum(part.items for part in done.values()) + sum(len(table) for table in begun.values()))
+        kept = sum(part.items for part in done.values()) - retries.rows
+        advance(kept + sum(len(table) for table in begun.values()))
     places: deque[int] = deque()
 
     def left() -> Iterator[Reference]:
@@ -65,7 +69,7 @@ def run_local(
             yield reference
 
     journal = Journal(output.folder)
-    making = _Making(output, journal, shard_size, begun)
+    making = _Making(output, journal, shard_size, begun, retries)
     tables = labeller.tables(left())
     try:
         for table in tables:
@@ -91,9 +95,12 @@ def run_local(
 class _Making:
     """The part that is being made."""
 
-    def __init__(self, output: Output, journal: Journal, shard_size: int, begun: dict[int, Any]) -> None:
+    def __init__(
+        self, output: Output, journal: Journal, shard_size: int, begun: dict[int, Any], retries: Retries
+    ) -> None:
         self._output, self._journal, self._size = output, journal, shard_size
         self._begun = begun
+        self._retries = retries
         self._index: int | None = None
         self._tables: list[Any] = []
         self._rows = 0
@@ -108,9 +115,9 @@ class _Making:
             self._rows = 0 if kept is None else len(kept)
         self._tables.append(table)
         self._rows += len(table)
-        if self._rows == self._size:
+        if self._rows == (len(self._retries.places(index)) or self._size):
             self._write()
-        else:
+        elif index not in self._retries:
             self._journal.add(index, table)
 
     def _whole(self, index: int) -> None:
@@ -125,6 +132,8 @@ class _Making:
 
         index = self._index
         table = pa.concat_tables(self._tables).combine_chunks()
+        if index in self._retries:
+            table = self._retries.merged(index, table)
         self._output.record(write_part(self._output.folder, index, index * self._size, table))
         self._journal.drop(index)
         self._index, self._tables = None, []

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from unseen.labelling.labeller import Job
-    from unseen.labelling.manifest import Output
+    from unseen.labelling.output import Output
     from unseen.labelling.ray_cluster import Crew
     from unseen.labelling.references import Reference
     from unseen.labelling.shards import Shard

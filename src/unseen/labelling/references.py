@@ -137,7 +137,7 @@ def open_place(path: str) -> BinaryIO:
     """Open a regular file, or a temporary copy of what is behind an address; raises ItemError."""
     if not is_address(path):
         return open_regular(path)
-    from unseen.labelling.remote import open_copy
+    from unseen.labelling.copies import open_copy
 
     return open_copy(path)
 

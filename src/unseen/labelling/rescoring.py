@@ -28,7 +28,7 @@ __all__ = ["check_model", "load_model", "rescore", "stored_items"]
 _ROWS = 1024
 
 
-def load_model(folder: EmbeddingsFolder, model: str | Path | None = None) -> Recognizer:
+def load_model(folder: EmbeddingsFolder, model: str | Path | None = None, *, device: str = "cpu") -> Recognizer:
     """Load the recogniser that a folder's vectors are of.
 
     Parameters
@@ -37,6 +37,8 @@ def load_model(folder: EmbeddingsFolder, model: str | Path | None = None) -> Rec
         The stored vectors.
     model : str, path or None, default None
         What :meth:`unseen.Recognizer.load` takes; None for what the folder says it was made with.
+    device : str, default "cpu"
+        Where its networks run, as :meth:`unseen.Recognizer.load` takes it.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def load_model(folder: EmbeddingsFolder, model: str | Path | None = None) -> Rec
     spec = folder.settings.get("model") if model is None else model
     if not isinstance(spec, str | Path):
         raise InputError(message("rescore", "model", "named in the folder's settings", spec, "Pass the model"))
-    recognizer = Recognizer.load(spec)
+    recognizer = Recognizer.load(spec, device=device)
     check_model(folder, recognizer)
     return recognizer
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from unseen.errors import InputError
 from unseen.labelling.labeller import Job, Labeller
 from unseen.labelling.local_engine import run_local
-from unseen.labelling.manifest import VOCABULARY, Output, read_manifest
+from unseen.labelling.manifest import VOCABULARY, read_manifest
+from unseen.labelling.output import Output
 from unseen.labelling.parts import names_digest
 from unseen.labelling.report import Report
 from unseen.labelling.sources import nothing_found, open_source
@@ -45,6 +46,7 @@ def label(
     recognizer: str | Path | Recognizer = "default",
     shard_size: int = 4096,
     resume: bool = False,
+    retry_errors: bool = False,
     embeddings: bool = False,
     engine: str = "local",
     workers: int | None = None,
@@ -77,6 +79,9 @@ def label(
         Items per part, from 1 to 1,000,000.
     resume : bool, default False
         Whether to go on with an unfinished output; source, classes, model and options must be those it was begun with.
+    retry_errors : bool, default False
+        Whether to go on, and to label again the items whose row has an error: a server may answer by now. Takes the
+        local engine.
     embeddings : bool, default False
         Whether rows also hold the vectors, as 16-bit floats.
     engine : {"local", "ray"}, default "local"
@@ -134,8 +139,8 @@ def label(
         options["index"] = index
     return _run(
         source, _vocabulary(vocabulary), out, recognizer=recognizer, shard_size=shard_size, resume=resume,
-        embeddings=embeddings, engine=engine, crew=(workers, worker_cores, ray_address), column=column, every=every,
-        advance=advance, options=options,
+        retry_errors=retry_errors, embeddings=embeddings, engine=engine, crew=(workers, worker_cores, ray_address),
+        column=column, every=every, advance=advance, options=options,
     )  # fmt: skip
 
 
@@ -146,6 +151,7 @@ def embed(
     recognizer: str | Path | Recognizer = "default",
     shard_size: int = 4096,
     resume: bool = False,
+    retry_errors: bool = False,
     engine: str = "local",
     workers: int | None = None,
     worker_cores: int | None = None,
@@ -158,7 +164,9 @@ def embed(
 
     Parameters
     ----------
-    source, out, recognizer, shard_size, resume, engine, workers, worker_cores, ray_address, column, every, advance
+    source, out, recognizer, shard_size, resume, retry_errors, engine, workers, worker_cores, ray_address
+        As for :func:`label`.
+    column, every, advance
         As for :func:`label`.
 
     Returns
@@ -175,9 +183,9 @@ def embed(
     A vector of d numbers takes 2 d bytes: 2.5 GB for a million photos with the default model.
     """
     return _run(
-        source, None, out, recognizer=recognizer, shard_size=shard_size, resume=resume, embeddings=True,
-        engine=engine, crew=(workers, worker_cores, ray_address), column=column, every=every, advance=advance,
-        options={},
+        source, None, out, recognizer=recognizer, shard_size=shard_size, resume=resume,
+        retry_errors=retry_errors, embeddings=True, engine=engine, crew=(workers, worker_cores, ray_address),
+        column=column, every=every, advance=advance, options={},
     )  # fmt: skip
 
 
@@ -201,6 +209,7 @@ def _run(
     recognizer: str | Path | Recognizer,
     shard_size: int,
     resume: bool,
+    retry_errors: bool,
     embeddings: bool,
     engine: str,
     crew: tuple[int | None, int | None, str | None],
@@ -214,15 +223,17 @@ def _run(
     shard_size = int(
         check_number("labelling", "shard_size", shard_size, low=1, high=_MOST_ITEMS_PER_PART, integer=True)
     )
-    resume, embeddings = (
-        check_switch("labelling", "resume", resume),
-        check_switch("labelling", "embeddings", embeddings),
-    )
+    resume = check_switch("labelling", "resume", resume)
+    retry_errors = check_switch("labelling", "retry_errors", retry_errors)
+    embeddings = check_switch("labelling", "embeddings", embeddings)
     check_choice("labelling", "engine", engine, ENGINES)
     asked = {name: value for name, value in zip(_CREW, crew, strict=True) if value is not None}
     if engine == "local" and asked:
         name, remedy = next(iter(asked)), "Leave it out, or choose engine 'ray'"
         raise InputError(message("labelling", name, "None with engine 'local'", asked[name], remedy))
+    if engine != "local" and retry_errors:
+        remedy = "Leave the engine out: either goes on with what the other began"
+        raise InputError(message("labelling", "retry_errors", f"False with engine {engine!r}", retry_errors, remedy))
     opened = open_source(source, column=column, every=every)
     with ExitStack() as stack:
         references: Iterator[Reference] = iter(opened)
@@ -230,17 +241,19 @@ def _run(
         if first is None:
             raise nothing_found(opened.description)
         spare_source(out, source)
-        output = stack.enter_context(Output(out, resume=resume))
+        output = stack.enter_context(Output(out, resume=resume or retry_errors))
         model = recognizer if isinstance(recognizer, Recognizer) else Recognizer.load(recognizer)
         labeller = Labeller(model, vocabulary, embeddings=embeddings, options=options)
         if vocabulary is not None and not output.begun:
             vocabulary.save(output.folder / VOCABULARY)
-        output.begin(
-            "embeddings" if vocabulary is None else "labels", _settings(opened, labeller, shard_size, column, every)
+        kind, settings = (
+            "embeddings" if vocabulary is None else "labels",
+            _settings(opened, labeller, shard_size, column, every),
         )
+        output.begin(kind, settings, retry_errors=retry_errors)
         if vocabulary is not None and not (output.folder / VOCABULARY).exists():  # somebody has removed it since
             vocabulary.save(output.folder / VOCABULARY)
-        kept = sum(part.items for part in output.done.values())
+        kept = sum(part.items - part.errors * (i in output.retried) for i, part in output.done.items())
         began = time.monotonic()
         if not output.complete:
             everything = chain([first], references)

@@ -15,14 +15,14 @@ from unseen.labelling.parts import write_part
 from unseen.validation import message, verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from unseen.labelling.labeller import Labeller
     from unseen.labelling.parts import PartSummary
     from unseen.labelling.references import Reference
 
-__all__ = ["Shard", "Walk", "label_shard", "plan_shards"]
+__all__ = ["Shard", "Walk", "changed", "label_shard", "plan_shards"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Walk:
         Finished parts; their items are compared by name and not yielded.
     begun : mapping of int to sequence of str, default {}
         Names of the first items of parts that are not finished, whose rows are at hand already; likewise.
+    retried : callable or None, default None
+        For the number of a finished part, the places in it whose items are yielded all the same.
 
     Attributes
     ----------
@@ -71,11 +73,13 @@ class Walk:
         shard_size: int,
         done: Mapping[int, PartSummary],
         begun: Mapping[int, Sequence[str]] | None = None,
+        retried: Callable[[int], Collection[int]] | None = None,
     ) -> None:
         self._references = iter(references)
         self._size = shard_size
         self._done = done
         self._begun = begun or {}
+        self._retried = retried or (lambda _: ())
         self.items = 0
 
     def __iter__(self) -> Iterator[tuple[int, Reference]]:
@@ -90,25 +94,27 @@ class Walk:
         for first in self._references:
             shard = islice(chain([first], self._references), self._size)
             if index in self._done:
-                yield from ()
-                self._pass_over(self._done[index], shard)
+                yield from self._pass_over(self._done[index], shard)
             else:
                 yield from self._rest(index, shard)
             index += 1
         ahead = [part for part in (*self._done, *self._begun) if part >= index]
         if ahead:
-            raise _changed(min(ahead) * self._size, f"only {self.items:,} items")
+            raise changed(min(ahead) * self._size, f"only {self.items:,} items")
 
-    def _pass_over(self, part: PartSummary, shard: Iterator[Reference]) -> None:
+    def _pass_over(self, part: PartSummary, shard: Iterator[Reference]) -> Iterator[tuple[int, Reference]]:
+        again = frozenset(self._retried(part.part))
         digest, count = hashlib.sha256(), 0
         for reference in shard:
+            if count in again:
+                yield part.first + count, reference
             digest.update(reference.name.encode() + b"\n")
             count += 1
         self.items += count
         if count != part.items:
-            raise _changed(part.first, f"{count:,} items in place of {part.items:,} from there on")
+            raise changed(part.first, f"{count:,} items in place of {part.items:,} from there on")
         if digest.hexdigest() != part.names:
-            raise _changed(part.first, f"other names among items {part.first + 1:,} to {part.first + count:,}")
+            raise changed(part.first, f"other names among items {part.first + 1:,} to {part.first + count:,}")
 
     def _rest(self, index: int, shard: Iterator[Reference]) -> Iterator[tuple[int, Reference]]:
         known = self._begun.get(index, ())
@@ -117,12 +123,13 @@ class Walk:
             if place >= len(known):
                 yield index * self._size + place, reference
             elif reference.name != known[place]:
-                raise _changed(index * self._size + place, f"another name for item {self.items:,}")
+                raise changed(index * self._size + place, f"another name for item {self.items:,}")
         if self.items < index * self._size + len(known):
-            raise _changed(self.items, f"only {self.items:,} items")
+            raise changed(self.items, f"only {self.items:,} items")
 
 
-def _changed(first: int, got: str) -> InputError:
+def changed(first: int, got: str) -> InputError:
+    """Return the error for a source that is not the one the finished parts were made of."""
     return InputError(
         message(
             "labelling",
@@ -144,7 +151,7 @@ def plan_shards(references: Iterable[Reference], shard_size: int, done: Mapping[
     shard_size : int
         Items per shard.
     done : mapping of int to PartSummary
-        Finished parts, of :attr:`unseen.labelling.manifest.Output.done`; their items are compared by name.
+        Finished parts, of :attr:`unseen.labelling.output.Output.done`; their items are compared by name.
     """
     waiting: list[Reference] = []
     index = -1
@@ -176,7 +183,7 @@ def label_shard(shard: Shard, labeller: Labeller, out: str | Path) -> PartSummar
     Returns
     -------
     PartSummary
-        What the process that holds the output hands to :meth:`unseen.labelling.manifest.Output.record`.
+        What the process that holds the output hands to :meth:`unseen.labelling.output.Output.record`.
 
     Raises
     ------

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from scipy.spatial import KDTree
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unseen.errors import InputError
@@ -17,6 +19,8 @@ from unseen.methods.samples import Samples
 from unseen.validation import check_number, message, verbatim
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from unseen.methods.base import Array
@@ -30,6 +34,7 @@ _SAME = 1e-4
 # Directions in which candidates for that are looked up.
 _DIRECTIONS = 8
 _ROWS = 4096
+_ABOVE_ZERO = MappingProxyType({"low": 0, "low_open": True})
 
 
 class AdapterTags:
@@ -64,7 +69,7 @@ class AdapterTags:
 
 
 class _Adapter(Method):
-    """Base of methods that mend the scores of another one; a subclass writes `_check`, `_learn` and `_class_scores`.
+    """Base of methods that mend another one's scores; a subclass sets `_limits`, writes `_learn` and `_class_scores`.
 
     Attributes
     ----------
@@ -79,10 +84,16 @@ class _Adapter(Method):
     scale: float
     method_: Method
     examples_: Prototypes
+    #: What its other parameters must be, as `check_number` has it; and those for which None is a choice.
+    _limits: ClassVar[Mapping[str, Mapping[str, Any]]]
+    _optional: ClassVar[tuple[str, ...]] = ()
 
     def _check(self) -> None:
         """Raise where a parameter is out of range."""
-        raise NotImplementedError  # pragma: no cover
+        for name, limits in {**self._limits, "scale": _ABOVE_ZERO}.items():
+            value = getattr(self, name)
+            if value is not None or name not in self._optional:
+                check_number(type(self).__name__, name, value, **limits)
 
     def _learn(self, samples: Samples, S: Array) -> None:
         """Learn from examples and the prototypes S of their classes; `method_` is fitted."""
@@ -94,7 +105,7 @@ class _Adapter(Method):
         Parameters
         ----------
         fitted : Method
-            Fitted and inductive, such as the one inside a recogniser; becomes the parameter `method`.
+            Fitted and inductive, such as the one inside a recogniser; the parameter `method` becomes an unfitted copy.
         X : array-like of shape (n, d)
             Vectors of the examples.
         y : array-like of str of shape (n,)
@@ -135,7 +146,7 @@ class _Adapter(Method):
             raise InputError(message(type(self).__name__, "fitted", expected, fitted, remedy))
         if not fitted.capabilities.stateless:
             check_is_fitted(fitted)
-        self.method = fitted
+        self.method = clone(fitted)
         self._check()
         self.method_ = fitted
 
@@ -165,12 +176,13 @@ class _Adapter(Method):
     def _own_prototypes(self, X: Array, y: Array, n_classes: int) -> Array:
         return self._inner()._own_prototypes(X, y, n_classes)
 
-    def _check_scale(self) -> float:
-        return check_number(type(self).__name__, "scale", self.scale, low=0, low_open=True)
+    def _keep(self, samples: Samples) -> None:
+        self.keys_ = unit_rows(samples.X).astype(np.float32)
+        self.key_classes_ = samples.y.astype(np.int64)
 
 
 class _TransductiveAdapter(_Adapter):
-    """Base of adapters that look at all vectors at once; a subclass writes `_check`, `_together` and `_idle`.
+    """Base of adapters that look at all vectors at once; a subclass sets `_limits`, and writes `_together` and `_idle`.
 
     Attributes
     ----------
@@ -200,7 +212,7 @@ class _TransductiveAdapter(_Adapter):
         Parameters
         ----------
         fitted : Method
-            Fitted and inductive, such as the one inside a recogniser; becomes the parameter `method`.
+            Fitted and inductive, such as the one inside a recogniser; the parameter `method` becomes an unfitted copy.
 
         Raises
         ------
@@ -224,8 +236,7 @@ class _TransductiveAdapter(_Adapter):
         return self
 
     def _learn(self, samples: Samples, S: Array) -> None:
-        self.keys_ = unit_rows(samples.X).astype(np.float32)
-        self.key_classes_ = samples.y.astype(np.int64)
+        self._keep(samples)
         self.alone_ = False
 
     def _start(self, X: Array, P: Array) -> Array:

@@ -36,8 +36,8 @@ def nearest_rows(A: Array, B: Array, k: int, *, same: bool = False) -> tuple[Arr
     Notes
     -----
     Exact but for products that single precision cannot tell apart. Costs 2 n m d operations: for 200,000 vectors of
-    512 numbers 41 TFLOP, about twenty minutes on one core (20,000 of them took 11 seconds); memory for the result,
-    single precision copies of A and B, and some 200 MiB.
+    512 numbers 41 TFLOP, about twenty minutes on one core (20,000 of them took 13 seconds); memory for the
+    result, single precision copies of A and B, and some 200 MiB.
 
     Examples
     --------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from unseen.methods.attribute_weights import AttributeWeights
 from unseen.methods.preprocessing import FeatureScaling, PrototypeScaling
 from unseen.prototypes import Prototypes
 from unseen.registry import METHODS, REMEDIES
+from unseen.tensor_files import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,11 +58,9 @@ def save_method(method: Method, path: Path) -> None:
     ModelError
         When the class is not registered, or an attribute is of a kind that cannot be written.
     """
-    safetensors = importlib.import_module("safetensors.numpy")
     tensors: dict[str, np.ndarray[Any, Any]] = {}
     card = {"format": _FORMAT, "version": _VERSION, **_describe(method, "", tensors)}
-    # Through bytes: save_file would make the file readable by its owner alone.
-    path.write_bytes(safetensors.save(tensors, metadata={"unseen": json.dumps(card, sort_keys=True)}))
+    write_tensors(path, tensors, card)
 
 
 def _describe(estimator: Any, prefix: str, tensors: dict[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
@@ -158,25 +156,16 @@ def load_method(path: Path) -> Method:
     ModelError
         When the file is missing, damaged, of another format, or names a method that is not installed.
     """
-    safetensors = importlib.import_module("safetensors")
     try:
-        with safetensors.safe_open(str(path), framework="numpy") as file:
-            card = json.loads((file.metadata() or {})["unseen"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
-        if card["format"] != _FORMAT or card["version"] != _VERSION:
-            raise ValueError(f"format {card['format']!r}, version {card['version']!r}")
+        card, tensors = read_tensors(path, kind=_FORMAT, version=_VERSION)
         if card["method"] in _SCALINGS or card["method"].startswith(_REMEDY):
             raise ValueError(f"{card['method']} is no method")
-        for key, tensor in tensors.items():
-            # NaN compares false everywhere, so it would come out as scores that look fine.
-            if not np.isfinite(tensor).all():
-                raise ValueError(f"{key} holds NaN or infinity")
         method: Method = _restore(card, "", tensors)
     except UnknownNameError as error:
         raise ModelError(f"load_method: {path} needs a method that is not installed. {error}") from None
     except FileNotFoundError:
         raise ModelError(f"load_method: {path} must exist; it is missing. Save the model again.") from None
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError, safetensors.SafetensorError) as e:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as e:
         raise ModelError(f"load_method: {path} is no method that unseen saved: {e}. Save the model again.") from None
     return method
 

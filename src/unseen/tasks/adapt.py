@@ -11,14 +11,15 @@ import numpy as np
 from unseen.errors import InputError, ItemError
 from unseen.inputs.sources import iter_images
 from unseen.methods.adapting import _Adapter, _TransductiveAdapter
+from unseen.prototypes import Prototypes
 from unseen.recognizer import Head, Recognizer
 from unseen.registry import METHODS
-from unseen.validation import check_choice, message, nearest, verbatim
+from unseen.tasks.checks import check_vectors, no_class
+from unseen.validation import check_choice, message, verbatim
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from unseen.prototypes import Prototypes
     from unseen.vocabulary import Vocabulary
 
 __all__ = ["ADAPTERS", "adapt_head", "adapt_recognizer"]
@@ -138,6 +139,12 @@ def adapt_head(
     """
     from sklearn.base import clone
 
+    if not isinstance(prototypes, Prototypes):
+        raise InputError(message("adapt_head", "prototypes", "an unseen.Prototypes", prototypes, "Build one"))
+    vectors = check_vectors("adapt_head", "X", X, method=head.method, prototypes=prototypes)
+    labels = _check_labels("adapt_head", list(y) if isinstance(y, np.ndarray) else y, prototypes)
+    _check_count("adapt_head", labels, vectors)
+
     if isinstance(method, str):
         check_choice("adapt_head", "method", method, ADAPTERS)
         adapter: _Adapter = METHODS.get(method)(scale=1 / head.decision.temperature)
@@ -146,7 +153,7 @@ def adapt_head(
     else:
         expected = f"one of {', '.join(ADAPTERS)}, or an instance of their classes"
         raise InputError(message("adapt_head", "method", expected, method, "Pass a name"))
-    return Head(adapter.adapt(head.method, X, y, prototypes=prototypes), head.decision)
+    return Head(adapter.adapt(head.method, vectors, labels, prototypes=prototypes), head.decision)
 
 
 def _encode(
@@ -180,9 +187,7 @@ def _check_labels(owner: str, labels: Any, prototypes: Prototypes) -> list[str]:
     known = set(prototypes.names)
     for label in listed:
         if not isinstance(label, str) or label not in known:
-            near = nearest(str(label), known)
-            remedy = f"Known and near: {', '.join(near)}" if near else f"The vocabulary has {len(known)} other classes"
-            raise InputError(message(owner, "labels", "names of classes of the vocabulary", label, remedy))
+            raise no_class(owner, "labels", "names of classes of the vocabulary", label, prototypes.names)
     return listed
 
 

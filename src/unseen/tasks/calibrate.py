@@ -13,7 +13,8 @@ from unseen.decision.evidence import Tally, tally
 from unseen.encoders.prompts import background_vectors, check_vocabulary, ensemble_prototypes
 from unseen.errors import InputError
 from unseen.prototypes import Prototypes
-from unseen.validation import check_seed, message, nearest, verbatim
+from unseen.tasks.checks import check_vectors, no_class
+from unseen.validation import check_seed, message, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,6 +75,7 @@ def calibrated(
     if len(X) != len(y):
         got = verbatim(f"{len(y):,} for {len(X):,} items")
         raise InputError(message(_OWNER, "labels", "one for each item", got, "Pass a class name, or None, for each"))
+    X = check_vectors(_OWNER, "items", X, method=head.method, prototypes=prototypes)
     words = background_of(head.decision, modality, names, recognizer.background)
     beside = background_vectors(recognizer.encoder, words, vocabulary.templates)
     method = head.method
@@ -162,9 +164,7 @@ def _columns(labels: Sequence[str | None], names: Sequence[str]) -> Array:
     columns = []
     for label in labels:
         if label is not None and (not isinstance(label, str) or label not in position):
-            near = nearest(str(label), names)
-            remedy = f"Known and near: {', '.join(near)}" if near else f"There are {len(names):,} classes"
-            raise InputError(message(_OWNER, "labels", "classes of the vocabulary, or None", label, remedy))
+            raise no_class(_OWNER, "labels", "classes of the vocabulary, or None", label, names)
         columns.append(-1 if label is None else position[label])
     y = np.array(columns, np.intp)
     found = len(np.unique(y[y >= 0]))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unseen.errors import InputError
-from unseen.validation import message, nearest
+from unseen.tasks.checks import no_class
+from unseen.validation import message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +82,4 @@ class Candidates:
             raise InputError(message("classify", what, "a list of at least one class name", chosen, "Name the classes"))
         for name in chosen:
             if not isinstance(name, str) or name not in self._position:
-                near = nearest(str(name), self._names) if len(self._names) <= 50_000 else []
-                remedy = f"Known and near: {', '.join(near)}" if near else f"There are {len(self._names):,} classes"
-                raise InputError(message("classify", what, "classes of the vocabulary", name, remedy))
+                raise no_class("classify", what, "classes of the vocabulary", name, self._names)

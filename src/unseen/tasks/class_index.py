@@ -1,8 +1,8 @@
 """Very many classes: which of a million is nearest, looked up exactly or in a graph of neighbours.
 
 Both look-ups are behind one interface, :class:`ClassIndex`. The exact one looks at every class; the one of usearch
-walks a graph and finds nearly all of the nearest in a small part of the time. What it finds are candidates: they are
-scored exactly, and what it missed cannot be the answer.
+walks a graph and finds nearly all of the nearest, in less time. What it finds are candidates: they are scored exactly,
+and what it missed cannot be the answer.
 """
 
 from __future__ import annotations
@@ -97,6 +97,13 @@ class ClassIndex(ABC):
             positions[rows], cosines[rows] = self._search(units[rows], wanted)
         return positions, cosines
 
+    def is_of(self, vectors: Array) -> bool:
+        """Return whether the index is of classes with these vectors (C, d), in this order; of any length."""
+        if vectors.shape != self._units.shape:
+            return False
+        parts = (slice(start, start + _BLOCK) for start in range(0, self.n_classes, _BLOCK))
+        return all(np.allclose(self._units[i], _unit_rows("ClassIndex", vectors[i]), atol=1e-5) for i in parts)
+
     @abstractmethod
     def _search(self, units: Array, k: int) -> tuple[Array, Array]:
         """Return positions and cosines (n, k) of unit vectors (n, d)."""
@@ -126,7 +133,7 @@ class ExactIndex(ClassIndex):
 
 
 class UsearchIndex(ClassIndex):
-    """Walks a graph of neighbours (HNSW), by usearch; nearly exact, and far faster from some 100,000 classes on.
+    """Walks a graph of neighbours (HNSW), by usearch; worth its while from some 100,000 classes on.
 
     Parameters
     ----------
@@ -155,7 +162,9 @@ class UsearchIndex(ClassIndex):
     Notes
     -----
     The graph holds the vectors in 16 bits. What it returns is scored again in 32, so that among what was found
-    order and cosines are exact. ``benchmarks/index_recall.py`` measures what share is found.
+    order and cosines are exact. Of 100,000 classes in clusters it found all of the five nearest, 3.6 times as fast as
+    looking at every class, after minutes of building; of random vectors about half of the five
+    (``benchmarks/index_recall.py``).
 
     References
     ----------

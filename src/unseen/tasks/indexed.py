@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from unseen.recognizer import Recognizer
-    from unseen.vocabulary import Vocabulary
-
 __all__ = ["IndexedJudge", "judge_for"]
 
 Array = np.ndarray[Any, Any]
@@ -33,6 +32,8 @@ Array = np.ndarray[Any, Any]
 _CANDIDATES = 100
 #: Graphs of fewer classes are made again sooner than they are found on disk.
 _WORTH_KEEPING = 50_000
+#: Graphs in the cache folder; each takes about as much room as its classes' vectors in 16 bits.
+_MOST_KEPT = 8
 
 
 class IndexedJudge(Judge):
@@ -43,7 +44,7 @@ class IndexedJudge(Judge):
 
     Parameters
     ----------
-    recognizer, modality, vocabulary, top_k, unknown_below, strict, **options
+    *asked, **options
         As for :class:`~unseen.tasks.judge.Judge`.
     index : {"usearch"} or ClassIndex
         What finds candidates: ``max(100, 4 top_k)`` for each item.
@@ -58,36 +59,30 @@ class IndexedJudge(Judge):
     -----
     Probabilities are shares among the candidates, no less than those among all classes, and almost the same: classes
     that are not among the hundred nearest weigh little. ``settings`` says that an index was used. Graphs of 50,000
-    classes and more are kept in the cache folder.
+    classes and more are kept in the cache folder, the eight that were used last.
     """
 
-    def __init__(
-        self,
-        recognizer: Recognizer,
-        modality: str,
-        vocabulary: Vocabulary,
-        top_k: int,
-        unknown_below: float | None,
-        strict: bool,
-        *,
-        index: str | ClassIndex = "usearch",
-        **options: Any,
-    ) -> None:
+    def __init__(self, *asked: Any, index: str | ClassIndex = "usearch", **options: Any) -> None:
         for name in ("multi_label", "candidates"):
             if options.get(name):
                 raise _every_class(name, options[name])
         if options.get("ensemble", "embeddings") != "embeddings":
             raise _every_class("ensemble", options["ensemble"])
-        super().__init__(recognizer, modality, vocabulary, top_k, unknown_below, strict, **options)
+        super().__init__(*asked, **options)
         if not isinstance(self.head.method, Cosine):
             expected = "for a model whose images and texts share a space"
             found = verbatim(f"one with the method {type(self.head.method).__name__}")
             raise InputError(message("classify", "index", expected, found, "Use index='exact', or another model"))
         classes = self.prototypes
         self._index = self._built(index) if isinstance(index, str) else index
-        if self._index.n_classes != classes.n_classes or self._index.n_dimensions != classes.n_dimensions:
-            found = verbatim(f"{self._index.n_classes} classes of {self._index.n_dimensions} dimensions")
-            expected = f"of the vocabulary's {classes.n_classes} classes, of {classes.n_dimensions} dimensions"
+        if not isinstance(self._index, ClassIndex):
+            expected = "'exact', 'usearch', or a ClassIndex"
+            raise InputError(message("classify", "index", expected, index, "Make one with build_index"))
+        if not self._index.is_of(classes.vectors):
+            found = verbatim(f"{self._index.n_classes} classes of {self._index.n_dimensions} dimensions, or others")
+            expected = (
+                f"of the vocabulary's {classes.n_classes} classes, of {classes.n_dimensions} dimensions, in order"
+            )
             raise InputError(message("classify", "index", expected, found, "Build it of these prototypes"))
         self._n_candidates = min(max(_CANDIDATES, 4 * self.top_k), classes.n_classes)
         self.settings |= {"index": self._index.kind, "index_candidates": self._n_candidates}
@@ -96,7 +91,11 @@ class IndexedJudge(Judge):
         check_choice("classify", "index", kind, KINDS)
         if kind == "exact":
             return build_index(self.prototypes.vectors, kind)
-        return UsearchIndex(self.prototypes.vectors, path=self._kept(), must_keep=False)
+        path = self._kept()
+        index = UsearchIndex(self.prototypes.vectors, path=path, must_keep=False)
+        if path is not None:
+            _keep_few(path)
+        return index
 
     def _kept(self) -> Path | None:
         from unseen.encoders.cache import cache_file
@@ -117,12 +116,11 @@ class IndexedJudge(Judge):
         return 1
 
     @cached_property
-    def _side(self) -> Callable[[npt.ArrayLike], Array] | None:
+    def _score_side(self) -> Callable[[npt.ArrayLike], Array] | None:
         """What scores the seen classes and the background, where the decision asks for them."""
-        method, side = self.head.method, self._background
-        if self.head.decision.reference:
-            side = np.concatenate([method.seen_prototypes_.vectors, side])
-        return method.scorer(Prototypes([str(i) for i in range(len(side))], side)) if len(side) else None
+        side = self._side
+        numbers = [str(i) for i in range(len(side))]
+        return self.head.method.scorer(Prototypes(numbers, side)) if len(side) else None
 
     def _judge(
         self, vectors: npt.NDArray[np.float32], allowed: Sequence[npt.NDArray[np.intp]] | None, k: int
@@ -130,14 +128,8 @@ class IndexedJudge(Judge):
         decision, n = self.head.decision, len(vectors)
         positions, cosines = self._index.search(vectors, k=self._n_candidates)
         scores = cosines.astype(np.float64)
-        side = None if self._side is None else self._side(vectors)
-        n_seen = 0 if side is None else side.shape[1] - len(self._background)
-        counted = tally(
-            scores,
-            decision.temperature,
-            seen_scores=side[:, :n_seen] if side is not None and n_seen else None,
-            background_scores=side[:, n_seen:] if side is not None and len(self._background) else None,
-        )
+        seen, background = self._apart(None if self._score_side is None else self._score_side(vectors))
+        counted = tally(scores, decision.temperature, seen_scores=seen, background_scores=background)
         known = expit(decision.known_odds(counted))
         probabilities = decision.ranked_probabilities(scores[:, :k], counted.log_sum[:, None])
         if self.prototypes.n_classes == 1:
@@ -145,29 +137,29 @@ class IndexedJudge(Judge):
         return positions[:, :k], probabilities, known, np.full(n, k)
 
 
-def judge_for(
-    recognizer: Recognizer,
-    modality: str,
-    vocabulary: Vocabulary,
-    top_k: int,
-    unknown_below: float | None,
-    strict: bool,
-    *,
-    index: str | ClassIndex | None = None,
-    **options: Any,
-) -> Judge:
+def judge_for(*asked: Any, index: str | ClassIndex | None = None, **options: Any) -> Judge:
     """Return a judge that looks at every class, or with an `index` at what that finds near.
 
     Parameters
     ----------
-    recognizer, modality, vocabulary, top_k, unknown_below, strict, **options
+    *asked, **options
         As for :class:`~unseen.tasks.judge.Judge`.
     index : {"exact", "usearch"}, ClassIndex or None, default None
         None and ``"exact"`` look at every class.
     """
     if index is None or (isinstance(index, str) and check_choice("classify", "index", index, KINDS) == "exact"):
-        return Judge(recognizer, modality, vocabulary, top_k, unknown_below, strict, **options)
-    return IndexedJudge(recognizer, modality, vocabulary, top_k, unknown_below, strict, index=index, **options)
+        return Judge(*asked, **options)
+    return IndexedJudge(*asked, index=index, **options)
+
+
+def _keep_few(used: Path) -> None:
+    """Remove all graphs of a cache folder but those that were used last, `used` the last of all."""
+    with suppress(OSError):  # another run may be removing the same ones; a cache is never a reason to fail
+        os.utime(used)
+        kept = sorted(used.parent.glob("*.usearch"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        for path in kept[_MOST_KEPT:]:
+            path.unlink(missing_ok=True)
+            path.with_name(path.name + ".sha256").unlink(missing_ok=True)
 
 
 def _every_class(name: str, value: object) -> InputError:

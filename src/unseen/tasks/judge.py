@@ -161,10 +161,21 @@ class Judge:
     @cached_property
     def _scorer(self) -> BlockScorer:
         """What scores vectors; made at the first batch, while the workers are busy with the next ones."""
-        method, side = self.head.method, self._background
-        if self.head.decision.reference:
-            side = np.concatenate([method.seen_prototypes_.vectors, side])
-        return BlockScorer(method, self.prototypes, side=side, block=self._block)
+        return BlockScorer(self.head.method, self.prototypes, side=self._side, block=self._block)
+
+    @property
+    def _side(self) -> npt.NDArray[np.float32]:
+        """Prototypes (S, k) that are scored besides: of seen classes, if the decision asks, then of the background."""
+        if not self.head.decision.reference:
+            return self._background
+        return np.concatenate([self.head.method.seen_prototypes_.vectors, self._background])
+
+    def _apart(self, side: Array | None) -> tuple[Array | None, Array | None]:
+        """Return the seen classes' columns of the side's scores (n, S), and the background's; None where none are."""
+        if side is None:
+            return None, None
+        n_seen = side.shape[1] - len(self._background)
+        return side[:, :n_seen] if n_seen else None, side[:, n_seen:] if len(self._background) else None
 
     @property
     def at_once(self) -> int:
@@ -251,9 +262,7 @@ class Judge:
         """Return for each vector its best classes, their probabilities, known, and how many of them are answers."""
         decision, n = self.head.decision, len(vectors)
         side, blocks = self._scorer(vectors)
-        n_seen = 0 if side is None else side.shape[1] - len(self._background)
-        seen = side[:, :n_seen] if side is not None and n_seen else None
-        background = side[:, n_seen:] if side is not None and len(self._background) else None
+        seen, background = self._apart(side)
         sizes: Array | int = self.prototypes.n_classes if allowed is None else np.array([len(a) for a in allowed])
         counted, best, others = RunningTally(n, decision.temperature), RunningTop(n, k), RunningTop(n, k)
         beside = counted.done(sizes, seen, background)

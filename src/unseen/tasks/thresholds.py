@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseen.errors import InputError
-from unseen.validation import check_number, message, nearest
+from unseen.tasks.checks import no_class
+from unseen.validation import check_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +35,6 @@ def check_thresholds(threshold: Any, names: Sequence[str]) -> npt.NDArray[np.flo
     position = {name: i for i, name in enumerate(names)}
     for name, value in threshold.items():
         if name not in position:
-            near = nearest(str(name), names) if len(names) <= 50_000 else []
-            remedy = f"Known and near: {', '.join(near)}" if near else f"There are {len(names):,} classes"
-            raise InputError(message("classify", "threshold", "given for classes of the vocabulary", name, remedy))
+            raise no_class("classify", "threshold", "given for classes of the vocabulary", name, names)
         values[position[name]] = check_number("classify", f"threshold of {name!r}", value, low=0, high=1)
     return values

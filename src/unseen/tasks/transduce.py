@@ -12,13 +12,12 @@ from unseen.methods.adapting import _TransductiveAdapter
 from unseen.prototypes import Prototypes
 from unseen.recognizer import Recognizer
 from unseen.registry import METHODS
+from unseen.tasks.checks import check_vectors
 from unseen.tasks.judge import Judge, top_classes
 from unseen.validation import check_choice, message
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from unseen.vocabulary import Vocabulary
 
 __all__ = ["TRANSDUCERS", "TransducedJudge", "transduce"]
 
@@ -89,7 +88,10 @@ def transduce(
     else:
         expected = f"one of {', '.join(TRANSDUCERS)}, or an instance of their classes"
         raise InputError(message(owner, "method", expected, method, "Pass a name"))
-    return chosen.around(head.method).class_scores(vectors, prototypes=prototypes)
+    if not isinstance(prototypes, Prototypes):
+        raise InputError(message(owner, "prototypes", "an unseen.Prototypes", prototypes, "Use Recognizer.prototypes"))
+    X = check_vectors(owner, "vectors", vectors, method=head.method, prototypes=prototypes)
+    return chosen.around(head.method).class_scores(X, prototypes=prototypes)
 
 
 class TransducedJudge(Judge):
@@ -97,7 +99,7 @@ class TransducedJudge(Judge):
 
     Parameters
     ----------
-    recognizer, modality, vocabulary, top_k, unknown_below, strict, **options
+    recognizer, modality, *asked, **options
         As for :class:`~unseen.tasks.judge.Judge`.
     vectors : array of shape (n, d)
         Of all items that can be used. `answer` must be handed the same ones, in the same order.
@@ -119,23 +121,19 @@ class TransducedJudge(Judge):
         self,
         recognizer: Recognizer,
         modality: str,
-        vocabulary: Vocabulary,
-        top_k: int,
-        unknown_below: float | None,
-        strict: bool,
-        *,
+        *asked: Any,
         vectors: npt.NDArray[np.float32],
         method: str = "transclip",
         **options: Any,
     ) -> None:
         usual = {"multi_label": False, "candidates": None, "ensemble": "embeddings", "index": "exact"}
         for name, value in usual.items():
-            if options.get(name, value) != value:
+            if options.get(name) not in (None, value):
                 remedy = "Leave one of the two out"
                 raise InputError(message("classify", name, f"{value!r} with transductive", options[name], remedy))
         options.pop("index", None)
         check_choice("classify", "transductive", method, TRANSDUCERS)
-        super().__init__(recognizer, modality, vocabulary, top_k, unknown_below, strict, **options)
+        super().__init__(recognizer, modality, *asked, **options)
         self.settings["transductive"] = method
         classes = Prototypes(self.prototypes.names, self.prototypes.vectors)
         self._together = np.zeros((0, classes.n_classes))

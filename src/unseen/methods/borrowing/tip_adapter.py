@@ -13,7 +13,6 @@ from unseen.methods.adapting import AdapterTags, _Adapter, known_rows
 from unseen.methods.base import Citation
 from unseen.methods.linalg import class_sums, unit_rows
 from unseen.methods.preprocessing import even_share
-from unseen.validation import check_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +115,8 @@ class TipAdapter(_Adapter):
     )
     capabilities = AdapterTags()
     search_space = MappingProxyType({"alpha": (0.0, 1.0, 3.0, 10.0), "beta": (1.0, 5.5, 20.0)})
+    _limits = MappingProxyType({"alpha": {"low": 0}, "beta": {"low": 0, "low_open": True}})
+    _optional = ("alpha", "beta")
 
     def __init__(
         self,
@@ -130,16 +131,8 @@ class TipAdapter(_Adapter):
         self.method = method
         self.scale = scale
 
-    def _check(self) -> None:
-        if self.alpha is not None:
-            check_number("TipAdapter", "alpha", self.alpha, low=0)
-        if self.beta is not None:
-            check_number("TipAdapter", "beta", self.beta, low=0, low_open=True)
-        self._check_scale()
-
     def _learn(self, samples: Samples, S: Array) -> None:
-        self.keys_ = unit_rows(samples.X).astype(np.float32)
-        self.key_classes_ = samples.y.astype(np.int64)
+        self._keep(samples)
         self.alpha_ = _ALPHA if self.alpha is None else float(self.alpha)
         self.beta_ = _BETA if self.beta is None else float(self.beta)
         if self.alpha is None or self.beta is None:

@@ -14,7 +14,6 @@ from unseen.methods.base import Citation
 from unseen.methods.linalg import unit_rows
 from unseen.methods.neighbours import nearest_rows
 from unseen.methods.projection.cosine import Cosine
-from unseen.validation import check_number
 
 if TYPE_CHECKING:
     from unseen.methods.base import Array, Method
@@ -56,17 +55,8 @@ class LabelPropagation(_TransductiveAdapter):
 
     Attributes
     ----------
-    keys_ : ndarray of float32 of shape (m, d)
-        The examples, of unit length.
-    key_classes_ : ndarray of int of shape (m,)
-        Positions of their classes in `examples_`.
-    examples_ : Prototypes
-        Of the classes with examples.
-    method_ : Method
-        The fitted zero-shot method.
-    alone_ : bool
-        Whether `fit` was given no prototypes, so that there are no texts: then vectors are scored one by one, by the
-        method inside.
+    keys_, key_classes_, examples_, method_, alone_
+        As for :class:`~unseen.methods.meta.transclip.TransCLIP`.
 
     Raises
     ------
@@ -75,9 +65,9 @@ class LabelPropagation(_TransductiveAdapter):
 
     Notes
     -----
-    Transductive: what is scored together is learned from together, so report it in a table of its own; nothing of the
-    vectors is kept. Works without `fit` where `method` is None. Deterministic, and blind to the order of vectors. Equal
-    vectors are one node, and so are classes with equal prototypes. One vector alone keeps its zero-shot scores.
+    Transductive, like `TransCLIP`: report it in a table of its own; nothing of the vectors is kept. Works without `fit`
+    where `method` is None. Deterministic, and blind to the order of vectors. Equal vectors are one node, and so are
+    classes with equal prototypes. One vector alone keeps its zero-shot scores.
 
     Scores are :math:`(\log (F_{ic} / \sum_c F_{ic}) + \log\sum_c e^{\sigma g_c})/\sigma`, so that their softmax at
     the encoder's temperature is a vector's share of what reached it. Classes that do not reach it are ranked by their
@@ -119,6 +109,13 @@ class LabelPropagation(_TransductiveAdapter):
     )
     capabilities = AdapterTags(transductive=True)
     search_space = MappingProxyType({"n_neighbors": (5, 10), "alpha": (0.0, 0.3, 0.8), "gamma": (3.0, 5.0, 10.0)})
+    _limits = MappingProxyType(
+        {
+            "n_neighbors": {"low": 1, "integer": True},
+            "alpha": {"low": 0, "high": 0.99},
+            "gamma": {"low": 0, "low_open": True},
+        }
+    )
 
     def __init__(
         self,
@@ -134,12 +131,6 @@ class LabelPropagation(_TransductiveAdapter):
         self.gamma = gamma
         self.method = method
         self.scale = scale
-
-    def _check(self) -> None:
-        check_number("LabelPropagation", "n_neighbors", self.n_neighbors, low=1, integer=True)
-        check_number("LabelPropagation", "alpha", self.alpha, low=0, high=0.99)
-        check_number("LabelPropagation", "gamma", self.gamma, low=0, low_open=True)
-        self._check_scale()
 
     def _idle(self) -> bool:
         return self.alpha == 0

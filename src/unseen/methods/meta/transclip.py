@@ -13,7 +13,6 @@ from unseen.methods.adapting import AdapterTags, _TransductiveAdapter
 from unseen.methods.base import Citation
 from unseen.methods.linalg import class_sums, unit_rows
 from unseen.methods.neighbours import nearest_rows
-from unseen.validation import check_number
 
 if TYPE_CHECKING:
     from unseen.methods.base import Array, Method
@@ -137,6 +136,15 @@ class TransCLIP(_TransductiveAdapter):
     )
     capabilities = AdapterTags(transductive=True)
     search_space = MappingProxyType({"n_iterations": (0, 10), "text_weight": (0.5, 1.0), "n_neighbors": (3, 10)})
+    _limits = MappingProxyType(
+        {
+            "n_neighbors": {"low": 1, "integer": True},
+            "n_iterations": {"low": 0, "integer": True},
+            "text_weight": {"low": 0},
+            "example_weight": {"low": 0},
+        }
+    )
+    _optional = ("text_weight",)
 
     def __init__(
         self,
@@ -154,14 +162,6 @@ class TransCLIP(_TransductiveAdapter):
         self.example_weight = example_weight
         self.method = method
         self.scale = scale
-
-    def _check(self) -> None:
-        check_number("TransCLIP", "n_neighbors", self.n_neighbors, low=1, integer=True)
-        check_number("TransCLIP", "n_iterations", self.n_iterations, low=0, integer=True)
-        if self.text_weight is not None:
-            check_number("TransCLIP", "text_weight", self.text_weight, low=0)
-        check_number("TransCLIP", "example_weight", self.example_weight, low=0)
-        self._check_scale()
 
     def _idle(self) -> bool:
         return self.n_iterations == 0
