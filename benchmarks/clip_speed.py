@@ -1,6 +1,6 @@
 """How fast CLIP is here, against its bare image network, transformers' pipeline and itself as ONNX, in one run.
 
-    python benchmarks/clip_speed.py photos/ [--count 24] [--repeats 3] [--open-clip] [--int8] [--models FOLDER]
+    python benchmarks/clip_speed.py photos/ [--count 24] [--repeats 3] [--open-clip] [--int8] [--described] [--models FOLDER]
 
 The model has the size of CLIP ViT-B/32 (the defaults of `CLIPConfig`) and random weights, which take as long as trained
 ones. Everything runs on the same photos, on two cores and as many threads. "Bare" is transformers' image network alone
@@ -40,10 +40,12 @@ def only(cores: int) -> None:
     os.environ["UNSEEN_CACHE"] = tempfile.mkdtemp(prefix="unseen-clip-speed-")
 
 
-def labels(count: int) -> list[str]:
-    """Return so many different names of visible things."""
+def labels(count: int, described: bool = False) -> list[str]:
+    """Return so many different names of visible things, or sentences about them of some 74 tokens."""
     things = ["cat", "dog", "car", "house", "tree", "horse", "cup", "lamp", "boat", "bridge"]
-    return [f"{things[i % 10]}" if i < 10 else f"{things[i % 10]} number {i // 10}" for i in range(count)]
+    names = [f"{things[i % 10]}" if i < 10 else f"{things[i % 10]} number {i // 10}" for i in range(count)]
+    told = "big or small, old or new, red or blue, wet or dry, up or down, "
+    return [f"{name}, {told * 3}by day" for name in names] if described else names
 
 
 def made_clip(folder: Path) -> Path:
@@ -117,7 +119,7 @@ def contestants(arguments: argparse.Namespace, files: list[Path], models: Path) 
     }
     recognizer = unseen.Recognizer.from_encoder(encoder)
     for count in LABELS:
-        vocabulary = unseen.Vocabulary.from_names(labels(count))
+        vocabulary = unseen.Vocabulary.from_names(labels(count, arguments.described))
         kinds[f"ours, {count:,} labels"] = partial(recognizer.classify, files, vocabulary)
     theirs = pipeline("zero-shot-image-classification", model=str(folder), device="cpu")
     paths = [str(file) for file in files]
@@ -126,10 +128,10 @@ def contestants(arguments: argparse.Namespace, files: list[Path], models: Path) 
         list(theirs(paths, **options))
 
     for count in LABELS[:2]:
-        options = {"candidate_labels": labels(count), "hypothesis_template": TEMPLATE}
+        options: dict[str, Any] = {"candidate_labels": labels(count, arguments.described), "hypothesis_template": TEMPLATE}
         kinds[f"pipeline, {count} labels"] = partial(asked, **options)
         kinds[f"pipeline, {count} labels, batch_size=8"] = partial(asked, batch_size=8, **options)
-    few = unseen.Vocabulary.from_names(labels(10))
+    few = unseen.Vocabulary.from_names(labels(10, arguments.described))
     for precision in ("fp32", "int8") if arguments.int8 else ("fp32",):
         out = models / f"onnx-{precision}"
         if not out.exists():
@@ -222,6 +224,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--open-clip", action="store_true", help="open_clip's ViT-B-32 as well")
     parser.add_argument("--int8", action="store_true", help="the int8 export as well")
+    parser.add_argument("--described", action="store_true", help="labels of some 74 tokens in place of short names")
     parser.add_argument("--models", type=Path, help="folder to keep the models in; else they are made anew (1 GB)")
     arguments = parser.parse_args()
     only(CORES)

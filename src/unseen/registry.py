@@ -17,7 +17,18 @@ from unseen.validation import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["DATASETS", "ENCODERS", "EXPORTS", "METHODS", "REMEDIES", "Registry"]
+__all__ = [
+    "BOX_EXPORTS",
+    "DATASETS",
+    "DETECTORS",
+    "ENCODERS",
+    "EXPORTS",
+    "METHODS",
+    "REMEDIES",
+    "SEGMENTERS",
+    "TRACKERS",
+    "Registry",
+]
 
 
 class Registry:
@@ -172,4 +183,49 @@ REMEDIES = Registry(
         "stacking": "unseen.decision.stacking:CalibratedStacking",
     },
     group="unseen.remedies",
+)
+
+DETECTORS = Registry(
+    "detector",
+    table={
+        "default": "unseen.detection.default:DefaultDetector",
+        "hf": "unseen.detection.transformers:TransformersDetector",
+        "http": "unseen.detection.http:HttpDetector",
+        "onnx": "unseen.detection.yolox:YoloxDetector",
+        "regions": "unseen.detection.regions:RegionsDetector",
+    },
+    group="unseen.detectors",
+)
+
+SEGMENTERS = Registry(
+    "segmenter",
+    table={
+        "default": "unseen.segmentation.default:DefaultSegmenter",
+        "hf": "unseen.segmentation.clipseg:ClipSegSegmenter",
+    },
+    group="unseen.segmenters",
+)
+
+TRACKERS = Registry(
+    "tracker",
+    table={
+        "botsort": "unseen.tracking.baselines:BoTSORT",
+        "bytetrack": "unseen.tracking.baselines:ByteTrack",
+        "motion": "unseen.tracking.tracker:MotionTracker",
+        "ocsort": "unseen.tracking.baselines:OCSORT",
+        "sort": "unseen.tracking.baselines:SORT",
+        "unseen": "unseen.tracking.tracker:AppearanceTracker",
+    },
+    group="unseen.trackers",
+)
+
+BOX_EXPORTS = Registry(
+    "box format",
+    table={
+        "coco": "unseen.detection.exports:CocoBoxes",
+        "label-studio": "unseen.detection.exports:LabelStudioBoxes",
+        "voc": "unseen.detection.exports:VocBoxes",
+        "yolo": "unseen.detection.exports:YoloBoxes",
+    },
+    group="unseen.box_exports",
 )

@@ -7,7 +7,23 @@ from typing import Annotated
 import typer
 
 from unseen._version import __version__
-from unseen.cli import bench, classify, convert, dataset, diagnose, embed, export, label, listing, search, vocabulary
+from unseen.cli import (
+    bench,
+    classify,
+    convert,
+    dataset,
+    detect,
+    diagnose,
+    embed,
+    export,
+    label,
+    listing,
+    search,
+    segment,
+    track,
+    track_eval,
+    vocabulary,
+)
 
 __all__ = ["app"]
 
@@ -42,9 +58,13 @@ app.command("methods", epilog="Example: unseen methods --json")(listing.methods)
 app.add_typer(vocabulary.app, name="vocabulary")
 app.add_typer(dataset.app, name="dataset")
 app.command("bench", epilog=bench.EXAMPLE)(bench.bench)
+app.command("detect", epilog=detect.EXAMPLE)(detect.detect)
 app.command("diagnose", epilog=diagnose.EXAMPLE)(diagnose.diagnose)
 app.command("convert", epilog=convert.EXAMPLE)(convert.convert)
 app.command("search", epilog=search.EXAMPLE)(search.search)
+app.command("segment", epilog=segment.EXAMPLE)(segment.segment)
 app.command("label", epilog=label.EXAMPLE)(label.label)
 app.command("embed", epilog=embed.EXAMPLE)(embed.embed)
 app.command("export", epilog=export.EXAMPLE)(export.export)
+app.command("track", epilog=track.EXAMPLE)(track.track)
+app.command("track-eval", epilog=track_eval.EXAMPLE)(track_eval.track_eval)

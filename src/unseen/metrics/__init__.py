@@ -11,6 +11,15 @@ from unseen.metrics.gzsl import (
 )
 from unseen.metrics.hubness import Hubs, hubs, k_occurrence, skewness
 from unseen.metrics.intervals import Comparison, Interval, bootstrap_interval, paired_comparison
+from unseen.metrics.masks import (
+    boundary_f_measure,
+    class_ious,
+    mask_iou,
+    mean_class_accuracy,
+    mean_iou,
+    pixel_accuracy,
+    pixel_confusion,
+)
 from unseen.metrics.ranking import average_precisions, mean_average_precision
 from unseen.metrics.unknown import auroc, fpr_at_tpr
 
@@ -22,7 +31,9 @@ __all__ = [
     "auroc",
     "average_precisions",
     "bootstrap_interval",
+    "boundary_f_measure",
     "brier_score",
+    "class_ious",
     "confusion_matrix",
     "expected_calibration_error",
     "fpr_at_tpr",
@@ -31,11 +42,16 @@ __all__ = [
     "harmonic_mean",
     "hubs",
     "k_occurrence",
+    "mask_iou",
     "mean_average_precision",
+    "mean_class_accuracy",
+    "mean_iou",
     "negative_log_likelihood",
     "paired_comparison",
     "per_class_rates",
     "per_class_top_k",
+    "pixel_accuracy",
+    "pixel_confusion",
     "seen_unseen_curve",
     "skewness",
     "top_k_accuracy",
