@@ -1,6 +1,7 @@
 """How fast CLIP is here, against its bare image network, transformers' pipeline and itself as ONNX, in one run.
 
-    python benchmarks/clip_speed.py photos/ [--count 24] [--repeats 3] [--open-clip] [--int8] [--described] [--models FOLDER]
+    python benchmarks/clip_speed.py photos/ [--count 24] [--repeats 3] [--open-clip] [--int8] [--described]
+        [--models FOLDER]
 
 The model has the size of CLIP ViT-B/32 (the defaults of `CLIPConfig`) and random weights, which take as long as trained
 ones. Everything runs on the same photos, on two cores and as many threads. "Bare" is transformers' image network alone
@@ -128,7 +129,8 @@ def contestants(arguments: argparse.Namespace, files: list[Path], models: Path) 
         list(theirs(paths, **options))
 
     for count in LABELS[:2]:
-        options: dict[str, Any] = {"candidate_labels": labels(count, arguments.described), "hypothesis_template": TEMPLATE}
+        names = labels(count, arguments.described)
+        options: dict[str, Any] = {"candidate_labels": names, "hypothesis_template": TEMPLATE}
         kinds[f"pipeline, {count} labels"] = partial(asked, **options)
         kinds[f"pipeline, {count} labels, batch_size=8"] = partial(asked, batch_size=8, **options)
     few = unseen.Vocabulary.from_names(labels(10, arguments.described))

@@ -53,6 +53,7 @@ NOTHING_TO_RUN = {
     "docs/decisions/0017-a-manifest-decides-what-counts.md",
     "docs/decisions/0018-models-of-hubs-from-files-only.md",
     "docs/decisions/0019-exported-networks-are-verified.md",
+    "docs/decisions/0020-association.md",
 }
 
 README_COMMAND = "unseen classify examples/photos --classes examples/classes.yaml"

@@ -157,7 +157,7 @@ def test_background_and_synonyms(kind: str, folders: dict[str, Path], photos: li
         assert alone.probabilities is not None
         won = alone.probabilities.argmax(axis=1) == 0
         np.testing.assert_allclose(beside.boxes, alone.boxes[won], atol=1e-3)
-        entry = unseen.ClassEntry(NAMES[0], synonyms=[NAMES[1]])
+        entry = unseen.ClassEntry(NAMES[0], synonyms=(NAMES[1],))
         bound = load_detector(f"hf:{folders[kind]}").bind(unseen.Recognizer.load(), unseen.Vocabulary([entry]))
         both = bound.propose([Picture("photo", np.asarray(photo))])[0]
         assert both.probabilities is not None

@@ -77,7 +77,7 @@ def test_where_nothing_can_be_said_nothing_is(case: str) -> None:
 
 def test_it_is_deterministic_and_leaves_pictures_alone() -> None:
     picture = world()
-    found = []
+    found: list[np.ndarray] = []
     for _ in range(2):
         camera = CameraMotion()
         cv2.setRNGSeed(len(found))

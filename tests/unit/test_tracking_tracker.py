@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,12 +19,15 @@ from unseen.tracking.base import FrameBoxes
 from unseen.tracking.gallery import Distances, Gallery
 from unseen.tracking.tracker import AppearanceTracker, MotionTracker, _second
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 Array = np.ndarray[Any, Any]
 LOOKS = np.linalg.qr(np.random.default_rng(7).normal(size=(16, 16)))[0].astype(np.float32)
 
 
 def frame(
-    boxes: list[tuple[float, float]],
+    boxes: Sequence[tuple[float, float]],
     who: list[int] | None = None,
     *,
     scores: list[float] | None = None,
@@ -310,8 +313,8 @@ def test_the_assignment_is_the_best_there_is(n: int, m: int, seed: int) -> None:
 
 def test_overlaps_by_hand() -> None:
     a, b = np.array([[0.0, 0, 10, 10]]), np.array([[5.0, 0, 15, 10], [10, 10, 20, 20], [2, 2, 4, 4]])
-    np.testing.assert_allclose(overlaps(a, b), [[1 / 3, 0, 0.04]])
-    np.testing.assert_allclose(shares(b, a), [[0.5], [0], [1]])
+    np.testing.assert_allclose(overlaps(a, b), np.array([[1 / 3, 0, 0.04]]))
+    np.testing.assert_allclose(shares(b, a), np.array([[0.5], [0.0], [1.0]]))
 
 
 def test_the_second_best_of_rows_and_columns() -> None:
@@ -328,7 +331,7 @@ def test_the_gallery_by_hand() -> None:
     gallery.add(places[:1], LOOKS[1:2])
     found = gallery.distances(places, np.concatenate([LOOKS[:1], LOOKS[2:3], np.full((1, 16), np.nan, np.float32)]))
     # The mean of two perpendicular vectors is 45 degrees from either; the nearest one kept is the vector itself.
-    np.testing.assert_allclose(found[0, :2], [(1 - np.sqrt(0.5)) / 2, 1], atol=1e-6)
+    np.testing.assert_allclose(found[0, :2], np.array([(1 - 0.5**0.5) / 2, 1.0]), atol=1e-6)
     assert np.isnan(found[1:]).all()
     assert np.isnan(found[:, 2]).all()
     gallery.add(places[:1], LOOKS[3:4])  # the first one goes

@@ -59,7 +59,7 @@ class CameraMotion:
 
     Notes
     -----
-    About 2 ms a frame at 320 pixels. A cut, a frame without texture or points that do not agree give no motion, with
+    A cut, a frame without texture or points that do not agree give no motion, with
     confidence 0. Deterministic: the random numbers of RANSAC are seeded anew in each frame.
 
     References

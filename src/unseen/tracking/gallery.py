@@ -101,7 +101,7 @@ class Gallery:
 
 #: Standard deviations between the means from which on looks tell anything: copies of one object, before different
 #: backgrounds, differ by less. Chosen on development scenes.
-_TELLING = 1.0
+_TELLING = 2.0
 
 
 class Distances:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Looks", "MotionTracker"]
 
-# Chosen on development scenes (seeds 100-119 of benchmarks/scenes.py), never on those that are reported.
+# Set by hand; those of overlap, reach and evidence looked at on development scenes (seeds 100-119 of
+# benchmarks/scenes.py), none on those that are reported.
 #: What a track that is not yet confirmed is worth less than one that is.
 _TENTATIVE = 0.1
 #: What is left of a speed after each frame without a sight: of the centre, and of width and height.

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AppearanceTracker", "MotionTracker"]
 
-# Chosen on development scenes (seeds 100-119 of benchmarks/scenes.py), never on those that are reported.
+# Set by hand; those of overlap, reach and evidence looked at on development scenes (seeds 100-119 of
+# benchmarks/scenes.py), none on those that are reported.
 #: A pair is in doubt where another one of the same track or box overlaps nearly as much.
 _MARGIN = 0.4
 #: A box of which so much lies in another one may show somebody else.
