@@ -45,8 +45,6 @@ __all__ = [
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 #: Columns of predictions, with their types by the names that pyarrow has for them.
 _COLUMNS = dict(zip(COLUMNS, ("string", "int32", "string", "float32", "bool_", "string"), strict=True))
-#: What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def format_of(path: Path) -> str:
@@ -229,7 +227,8 @@ class _UnixLines:
 class CSVTable:
     """Rows of comma-separated values below a header; None is an empty field, booleans are true and false.
 
-    What a spreadsheet would take for a formula gets an apostrophe in front: names of files are their owners' choice.
+    Texts are written exactly as they are, even ``=1+1``: rows are joined by them, and an apostrophe in front would be
+    another name.
     """
 
     def __init__(self, file: IO[str], columns: Iterable[str]) -> None:
@@ -242,9 +241,7 @@ class CSVTable:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 class CSVWriter(_TextWriter):

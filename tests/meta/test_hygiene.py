@@ -58,7 +58,8 @@ def undocumented(tree: ast.Module) -> list[str]:
     def walk(body: list[ast.stmt], prefix: str) -> None:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_":
-                if not ast.get_docstring(node):
+                alternative = any(isinstance(by, ast.Name) and by.id == "overload" for by in node.decorator_list)
+                if not alternative and not ast.get_docstring(node):
                     found.append(prefix + node.name)
                 if isinstance(node, ast.ClassDef):
                     walk(node.body, f"{prefix}{node.name}.")
@@ -68,7 +69,9 @@ def undocumented(tree: ast.Module) -> list[str]:
 
 
 def test_undocumented_functions_are_found() -> None:
-    tree = ast.parse("class A:\n    'x'\n    def f(self): pass\ndef g(): pass\ndef _h(): pass\n")
+    tree = ast.parse(
+        "class A:\n    'x'\n    def f(self): pass\ndef g(): pass\ndef _h(): pass\n@overload\ndef i(): ...\n"
+    )
     assert undocumented(tree) == ["A.f", "g"]
 
 

@@ -161,13 +161,22 @@ def test_other_models_are_refused(tmp_path: Path) -> None:
         load_segmenter("hf:CIDAS/clipseg-none")
 
 
-@pytest.mark.parametrize("size", [{"shortest_edge": 48}, {"height": 48, "width": 64}, {"height": 4096, "width": 4096}])
-def test_pictures_that_would_be_cut_or_bent_are_refused(size: dict[str, int], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"size": {"shortest_edge": 48}}, "shortest_edge"),
+        ({"size": {"height": 48, "width": 64}}, "64"),
+        ({"size": {"height": 4096, "width": 4096}}, "4096"),
+        ({"do_resize": False}, "cut or not resized"),
+    ],
+)
+def test_pictures_that_would_be_cut_or_bent_are_refused(change: dict[str, Any], found: str, tmp_path: Path) -> None:
     folder = tiny_clipseg(tmp_path / "model")
     for path in (folder / "processor_config.json", folder / "preprocessor_config.json"):
         if path.is_file():
             card = json.loads(path.read_text("utf-8"))
-            card.get("image_processor", card)["size"] = size
+            card.get("image_processor", card).update(change)
             path.write_text(json.dumps(card), "utf-8")
-    with pytest.raises(unseen.errors.ModelError, match=r"how photos are resized must be to a square of 16 to 2048"):
+    expected = rf"how photos are resized must be to a square of 16 to 2048 pixels, uncut; got .*{found}"
+    with pytest.raises(unseen.errors.ModelError, match=expected):
         load_segmenter(f"hf:{folder}")

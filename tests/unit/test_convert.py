@@ -144,12 +144,12 @@ def test_supervision_reads_it(labels: Path, tmp_path: Path) -> None:
 # -- the other formats ---------------------------------------------------------------------------------------
 
 
-def test_names_in_a_table_are_no_formulas_and_no_rows(tmp_path: Path) -> None:
+def test_names_in_a_table_are_exact_and_no_rows(tmp_path: Path) -> None:
     labels = write_stored(tmp_path / "labels", [Row("=1+1\r,x", ["+a"], [0.5], sha="0" * 64)], classes=["+a"])
     convert(labels, "csv", tmp_path / "x.csv")
     with (tmp_path / "x.csv").open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
-    assert (row["item"], row["name"], row["answer"], row["width"]) == ("'=1+1\r,x", "'+a", "true", "12")
+    assert (row["item"], row["name"], row["answer"], row["width"]) == ("=1+1\r,x", "+a", "true", "12")
 
 
 def test_csv(labels: Path, tmp_path: Path) -> None:

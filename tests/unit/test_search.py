@@ -258,12 +258,12 @@ def test_outputs(folder: Path, colours: unseen.Recognizer, tmp_path: Path) -> No
         hits.write(tmp_path / "nowhere" / "hits.csv")
 
 
-def test_names_in_a_table_of_hits_are_no_formulas_and_no_rows(tmp_path: Path) -> None:
+def test_names_in_a_table_of_hits_are_exact_and_no_rows(tmp_path: Path) -> None:
     hits = Hits(("=q",), (Hit("=q", 1, "=1+1\r,x", -0.25, 0.5, None, 3, 2),), 1)
     hits.write(tmp_path / "hits.csv")
     with (tmp_path / "hits.csv").open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
-    assert (row["query"], row["item"], row["score"], row["sha"]) == ("'=q", "'=1+1\r,x", "-0.25", "")
+    assert (row["query"], row["item"], row["score"], row["sha"]) == ("=q", "=1+1\r,x", "-0.25", "")
 
 
 # -- asked anew ----------------------------------------------------------------------------------------------

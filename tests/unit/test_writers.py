@@ -230,7 +230,7 @@ def test_a_link_in_the_place_of_the_partial_file_is_not_followed(tmp_path: Path)
 
 
 @pytest.mark.parametrize("item", ["=1+1", "+1", "-1", "@SUM(1)", "\tx", "\rx"])
-def test_no_cell_of_a_csv_file_is_a_formula(tmp_path: Path, item: str) -> None:
+def test_texts_are_written_exactly_even_formulas(tmp_path: Path, item: str) -> None:
     table = Predictions(
         [item, "a\rb,=1"], ["=okapi", "zebra"], np.array([[0], [1]]), np.full((2, 1), 0.5), np.ones(2),
         np.zeros(2, bool), [None] * 2,
@@ -238,8 +238,8 @@ def test_no_cell_of_a_csv_file_is_a_formula(tmp_path: Path, item: str) -> None:
     table.to_csv(tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    assert [row[0] for row in rows] == ["item", f"'{item}", "a\rb,=1"]
-    assert [row[2] for row in rows[1:]] == ["'=okapi", "zebra"]
+    assert [row[0] for row in rows] == ["item", item, "a\rb,=1"]
+    assert [row[2] for row in rows[1:]] == ["=okapi", "zebra"]
     table.to_jsonl(tmp_path / "out.jsonl")
     assert [row["item"] for row in read(tmp_path / "out.jsonl")] == [item, "a\rb,=1"]
 

@@ -24,7 +24,8 @@ from unseen.encoders.model_files import (
     read_json,
     refuse_extras,
 )
-from unseen.encoders.torch_towers import TorchEncoder, cut_strip, import_library, number, unusable
+from unseen.encoders.torch_towers import cut_strip, import_library, number, unusable
+from unseen.encoders.vit_maps import VitEncoder, vit_of_open_clip
 from unseen.errors import InputError, ModelError
 from unseen.validation import message, nearest, verbatim
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     from PIL import Image
+
+    from unseen.encoders.vit_maps import Vit
 
 __all__ = ["OpenClipEncoder"]
 
@@ -48,7 +51,7 @@ _WEIGHTS = (
 _TOKENIZER_OPTIONS = frozenset({"clean", "language", "strip_sep_token"})
 
 
-class OpenClipEncoder(TorchEncoder):
+class OpenClipEncoder(VitEncoder):
     r"""Encode images and texts with a model of open_clip.
 
     Parameters
@@ -213,6 +216,12 @@ class OpenClipEncoder(TorchEncoder):
             scale=self._scale.tolist(),
             offset=self._offset.tolist(),
         )
+
+    def _find_vit(self) -> Vit | None:
+        return vit_of_open_clip(self._model.visual)
+
+    def _pixel_scale(self) -> tuple[Sequence[float], Sequence[float]]:
+        return self._scale.tolist(), self._offset.tolist()
 
     def text_module(self) -> Any:
         """Return the text network: int64 ids and mask (b, t) to unit float32 (b, k)."""

@@ -164,10 +164,10 @@ class TorchEncoder(Encoder):
     def _run(self, kind: str, *inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         import torch
 
-        dim = self.image_dim if kind == "image" else self.text_dim
+        shape = self._shape(kind, inputs[0])
         try:
             with self._lock:
-                network = self._image_network if kind == "image" else self._text_network
+                network = getattr(self, f"_{kind}_network")
             with nullcontext() if self.device == "cpu" else self._lock, torch.inference_mode():
                 tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in inputs]
                 vectors: npt.NDArray[np.float32] = network(*tensors).cpu().numpy()
@@ -179,13 +179,20 @@ class TorchEncoder(Encoder):
                 f"{type(self).__name__}: {self.name} must be one that device {self.device!r} can run; it could not: "
                 f"{reason}. Take a smaller model, or device 'cpu'."
             ) from error
-        if vectors.shape != (len(inputs[0]), dim) or not np.isfinite(vectors).all():
+        if vectors.shape != shape or not np.isfinite(vectors).all():
             found = vectors.shape if np.isfinite(vectors).all() else "NaN or infinity"
             raise ModelError(
                 f"{type(self).__name__}: the {kind} network of {self.name} must give finite vectors of shape "
-                f"{(len(inputs[0]), dim)}; got {found}. Load another model, or get its files again."
+                f"{shape}; got {found}. Load another model, or get its files again."
             )
         return vectors
+
+    def _shape(self, kind: str, first: npt.NDArray[Any]) -> tuple[int | None, ...]:
+        """Return the shape of what a network must give for its first input."""
+        if kind == "map":
+            rows, columns = (n // self.map_stride for n in first.shape[1:3])
+            return (len(first), rows, columns, self.image_dim)
+        return (len(first), self.image_dim if kind == "image" else self.text_dim)
 
 
 def import_library(module: str, *, extra: str, owner: str) -> ModuleType:

@@ -13,7 +13,8 @@ import numpy as np
 
 from unseen.encoders.base import Similarity
 from unseen.encoders.model_files import advice, digest_files, find_weights, model_folder, read_json, refuse_extras
-from unseen.encoders.torch_towers import TorchEncoder, cut_strip, import_library, number, unusable
+from unseen.encoders.torch_towers import cut_strip, import_library, number, unusable
+from unseen.encoders.vit_maps import VitEncoder, vit_of_transformers
 from unseen.errors import InputError, ModelError
 from unseen.validation import message, nearest, shorten
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     from PIL import Image
+
+    from unseen.encoders.vit_maps import Vit
 
 __all__ = ["KINDS", "Kind", "TransformersEncoder", "quiet"]
 
@@ -65,7 +68,7 @@ _RESAMPLES = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 _SIGLIP_TOKENS = 64
 
 
-class TransformersEncoder(TorchEncoder):
+class TransformersEncoder(VitEncoder):
     r"""Encode images and texts with a model of transformers that has both in one space.
 
     Parameters
@@ -233,6 +236,12 @@ class TransformersEncoder(TorchEncoder):
             return _pooled(model.get_image_features(pixel_values=images))
 
         return ImageTower(self._model, features, scale=self._scale.tolist(), offset=self._offset.tolist())
+
+    def _find_vit(self) -> Vit | None:
+        return vit_of_transformers(self._model)
+
+    def _pixel_scale(self) -> tuple[Sequence[float], Sequence[float]]:
+        return self._scale.tolist(), self._offset.tolist()
 
     def text_module(self) -> Any:
         """Return the text network: int64 ids and mask (b, t) to unit float32 (b, k)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from unseen.encoders.torch_towers import TorchEncoder
@@ -96,6 +96,9 @@ class VitEncoder(TorchEncoder):
     Wang, Mei and Yuille, "SCLIP: Rethinking Self-Attention for Dense Vision-Language Inference", ECCV 2024.
     """
 
+    #: What holds both networks.
+    _model: Any
+
     @abstractmethod
     def _find_vit(self) -> Vit | None:
         """Return the parts of the image network, None where it is something else."""
@@ -129,9 +132,6 @@ class VitEncoder(TorchEncoder):
         tower = ImageTower(self._model, lambda _, images: vit.map(images), scale=scale, offset=offset)
         return tower.to(self.device).eval()
 
-    #: What `image_module` computes with.
-    _model: Any
-
     def _encode_map(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return unit vectors (b, gh, gw, d) of the patches of images (b, H, W, 3), H and W multiples of the stride."""
         if self._vit is None:
@@ -141,7 +141,8 @@ class VitEncoder(TorchEncoder):
 
 def vit_of_transformers(model: Any) -> Vit | None:
     """Return the parts of the image network of a CLIP of transformers or its kin; None where it is something else."""
-    vision, projection = getattr(model, "vision_model", None), getattr(model, "visual_projection", None)
+    vision: Any = getattr(model, "vision_model", None)
+    projection: Any = getattr(model, "visual_projection", None)
     layers = getattr(getattr(vision, "encoder", None), "layers", None)
     if projection is None or not layers or not hasattr(vision, "pre_layrnorm"):
         return None
@@ -160,7 +161,7 @@ def vit_of_transformers(model: Any) -> Vit | None:
         patch=int(vision.embeddings.patch_size),
         heads=int(attention.num_heads),
         embed=lambda images: vision.pre_layrnorm(vision.embeddings(images, interpolate_pos_encoding=True)),
-        blocks=[lambda tokens, layer=layer: layer(tokens, attention_mask=None) for layer in first],
+        blocks=[partial(layer, attention_mask=None) for layer in first],
         project=project,
         join=join,
         finish=lambda tokens: projection(vision.post_layernorm(tokens)),

@@ -34,13 +34,16 @@ class TrackBoxes(Protocol):
     """
 
     @property
-    def frames(self) -> npt.NDArray[np.int64]: ...  # noqa: D102
+    def frames(self) -> npt.NDArray[np.int64]:
+        """Which frame each box is in."""
 
     @property
-    def ids(self) -> npt.NDArray[np.int64]: ...  # noqa: D102
+    def ids(self) -> npt.NDArray[np.int64]:
+        """Whose each box is."""
 
     @property
-    def boxes(self) -> npt.NDArray[np.float64]: ...  # noqa: D102
+    def boxes(self) -> npt.NDArray[np.float64]:
+        """Left, top, right and bottom edge of each."""
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,9 @@ def guided_filter(
     >>> picture[:, 3:] = 255
     >>> values = np.zeros((4, 6))
     >>> values[:, 2:] = 1  # one column too far to the left
-    >>> guided_filter(picture, values, radius=2, epsilon=1e-4).round(1)[0].tolist()
-    [0.4, 0.4, 0.4, 1.0, 1.0, 1.0]
+    >>> left, right = guided_filter(picture, values, radius=2, epsilon=1e-4)[0, 2:4]
+    >>> bool(left < 0.6), bool(right > 0.95)
+    (True, True)
     """
     owner = "guided_filter"
     radius = int(check_number(owner, "radius", radius, low=1, integer=True))

@@ -8,7 +8,7 @@
     camera.py                      how the camera moved
     baselines.py                   SORT, ByteTrack, OC-SORT and BoT-SORT of the package `trackers`
     voting.py, track_classes.py    the class of a track, by all its frames
-    frames.py, videos.py, streams.py, sequences.py, ahead.py   where frames come from
+    frames.py, chain.py, videos.py, streams.py, sequences.py, ahead.py   where frames come from
     detections_file.py, appearance.py       boxes from files, vectors of boxes
     zones.py, counts.py            lines and places, and who crossed or is in them
     run.py, result.py              a whole run into a folder, and what it gives frame by frame

@@ -1,4 +1,4 @@
-r"""Places in the picture: regions to look at, zones to count in, lines to count at.
+"""Places in the picture: regions to look at, zones to count in, lines to count at.
 
 All of it is plane geometry on one point of each box: its foot (the middle of its bottom edge, where a thing stands)
 or its centre.
