@@ -5,7 +5,8 @@
 
 ``voc``: AP50 over 100 photos of VOC 2007 by faster-coco-eval. Settings of the default detector were chosen on the first
 40 photos by name; the other 60 are reported apart. ``davis``: the surest box of a sequence's one object, found frame by
-frame from its class name, against the box of its mask; mean IoU. Nothing was chosen on these. Prints Markdown.
+frame from its class name, against the box of its mask; mean IoU. Nothing was chosen on these,
+though frames of `dog` and `car-shadow` were looked at. Prints Markdown.
 """
 
 from __future__ import annotations
