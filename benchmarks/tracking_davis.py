@@ -8,7 +8,8 @@ which the mask has any pixel; a frame without a box counts 0.
     UNSEEN_DATA=... python benchmarks/tracking_davis.py --detector onnx:$UNSEEN_DATA/models/yolox_nano_coco.onnx
 
 Everything is at its default; some of the defaults were changed after figures of these sequences had been seen
-(RESULTS.md tells which), so they are no blind test. ``--label-weight 0`` shows what the recogniser does without the detector's names.
+(RESULTS.md tells which), so they are no blind test. ``--label-weight 0`` shows what the
+recogniser does without the detector's names.
 """
 
 from __future__ import annotations
