@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from unseen.detection.base import BoundDetector, Detector
 from unseen.errors import InputError
 from unseen.registry import DETECTORS
 from unseen.validation import message, nearest, verbatim
 
 if TYPE_CHECKING:
-    from unseen.detection.base import Detector
+    from collections.abc import Sequence
 
-__all__ = ["detector_names", "load_detector"]
+    from unseen.recognizer import Recognizer
+    from unseen.vocabulary import Vocabulary
+
+__all__ = ["bind_detector", "detector_names", "load_detector"]
 
 _OWNER = "load_detector"
 _WEB = ("http://", "https://")
@@ -62,6 +66,30 @@ def load_detector(spec: str, **options: Any) -> Detector:
     # One that hides a part of its name has set it itself.
     detector.spec = detector.spec or spec
     return detector
+
+
+def bind_detector(
+    owner: str,
+    detector: Any,
+    recognizer: Recognizer,
+    vocabulary: Vocabulary,
+    background: Sequence[str] | None,
+) -> tuple[BoundDetector, str]:
+    """Return what finds boxes, of a name, a detector or one that is bound already; and what it is called.
+
+    Raises
+    ------
+    InputError
+        When it is none of these; in the name of `owner`.
+    """
+    if isinstance(detector, str):
+        detector = load_detector(detector)
+    if isinstance(detector, Detector):
+        return detector.bind(recognizer, vocabulary, background=background), detector.spec or type(detector).__name__
+    if isinstance(detector, BoundDetector):
+        return detector, type(detector).__name__
+    remedy = "Pass for example 'default' or 'onnx:yolox.onnx'"
+    raise InputError(message(owner, "detector", "a detector or the name of one", detector, remedy))
 
 
 def detector_names() -> list[str]:

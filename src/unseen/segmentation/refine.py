@@ -100,8 +100,8 @@ def with_colours(
 ) -> npt.NDArray[np.float32]:
     r"""Return shares made surer by what colours each class has in this picture.
 
-    Colours of the pixels of a class are modelled as a mixture of Gaussians around a few of their means, weighted by the
-    shares, and :math:`q_c \propto p_c \, g_c(\text{colour})^{w}`.
+    The picture's colours are gathered around a few means that all classes share; :math:`g_c` is how often, weighted by
+    the shares, pixels of a class lie near each of them, and :math:`q_c \propto p_c \, g_c(\text{colour})^{w}`.
 
     Parameters
     ----------

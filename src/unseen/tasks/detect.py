@@ -16,7 +16,7 @@ from unseen.detection.boxes import clip_boxes, usable_boxes
 from unseen.detection.crops import CONTEXT, Crop
 from unseen.detection.detections import Detections
 from unseen.detection.judge import LABEL_WEIGHT, BoxJudge, Judged
-from unseen.detection.loading import load_detector
+from unseen.detection.loading import bind_detector
 from unseen.detection.nms import nms as suppress
 from unseen.detection.tiles import TiledDetector, check_tiles
 from unseen.encoders.base import available_cores
@@ -117,7 +117,7 @@ class BoxFinder:
             ensemble=ensemble,
         )
         shape = check_tiles(tiles)
-        self.detector, name = _bound(detector, recognizer, vocabulary, background)
+        self.detector, name = bind_detector("detect", detector, recognizer, vocabulary, background)
         if shape is not None:
             self.detector = TiledDetector(self.detector, shape)
         self.settings = self._judge.settings | {
@@ -235,7 +235,7 @@ def detect_images(
     .. math:: \text{score} = P(\text{object}) \cdot P(\text{any of the classes} \mid \text{box}) \cdot
        P(\text{class} \mid \text{box}, \text{any})
 
-    A class that is not there has no box that reaches the threshold.
+    A class that is not there is meant to have no box that reaches the threshold.
 
     Parameters
     ----------
@@ -346,20 +346,6 @@ def _from_probabilities(given: Array) -> tuple[Judged, Array]:
     total = given.sum(axis=1, keepdims=True)
     shares = np.divide(given, total, out=np.full_like(given, 1 / max(given.shape[1], 1)), where=total > 0)
     return Judged(shares.astype(np.float32), best.astype(np.float32)), best
-
-
-def _bound(
-    detector: Any, recognizer: Recognizer, vocabulary: Vocabulary, background: Sequence[str] | None
-) -> tuple[BoundDetector, str]:
-    """Return what finds boxes, and what it is called."""
-    if isinstance(detector, str):
-        detector = load_detector(detector)
-    if isinstance(detector, Detector):
-        return detector.bind(recognizer, vocabulary, background=background), detector.spec or type(detector).__name__
-    if isinstance(detector, BoundDetector):
-        return detector, type(detector).__name__
-    remedy = "Pass for example 'default' or 'onnx:yolox.onnx'"
-    raise InputError(message("detect", "detector", "a detector or the name of one", detector, remedy))
 
 
 def _thresholds(threshold: Any, names: Sequence[str]) -> npt.NDArray[np.float32]:

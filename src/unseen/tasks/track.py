@@ -11,7 +11,7 @@ import numpy as np
 from unseen.detection.base import BoundDetector, Detector, Picture, Proposals
 from unseen.detection.boxes import clip_boxes, usable_boxes
 from unseen.detection.judge import LABEL_WEIGHT, BoxJudge
-from unseen.detection.loading import load_detector
+from unseen.detection.loading import bind_detector
 from unseen.detection.nms import nms as suppress
 from unseen.errors import InputError
 from unseen.registry import TRACKERS
@@ -156,7 +156,7 @@ class BoxTracker:
         self._detector: BoundDetector | None = None
         name = "file"
         if self._file is None:
-            self._detector, name = _bound(detector, recognizer, vocabulary, background)
+            self._detector, name = bind_detector("track", detector, recognizer, vocabulary, background)
         self._camera = _camera() if camera and self.tracker.uses_motion else None
         self._size: tuple[int, int] | None = None
         self._before: Frame | None = None
@@ -325,19 +325,6 @@ def _camera() -> Any:
         return CameraMotion()
     except MissingExtraError:
         return None
-
-
-def _bound(
-    detector: Any, recognizer: Recognizer, vocabulary: Vocabulary, background: Sequence[str] | None
-) -> tuple[BoundDetector, str]:
-    if isinstance(detector, str):
-        detector = load_detector(detector)
-    if isinstance(detector, Detector):
-        return detector.bind(recognizer, vocabulary, background=background), detector.spec or type(detector).__name__
-    if isinstance(detector, BoundDetector):
-        return detector, type(detector).__name__
-    remedy = "Pass for example 'default' or 'onnx:yolox.onnx'"
-    raise InputError(message("track", "detector", "a detector or the name of one", detector, remedy))
 
 
 def track(
