@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import math
+import reprlib
 import sys
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ __all__ = [
     "check_number",
     "check_seed",
     "check_switch",
+    "counted",
     "import_extra",
     "message",
     "nearest",
@@ -41,6 +43,10 @@ REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u
 #: Unicode categories of controls, halves of surrogate pairs, line and paragraph separators.
 _BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
+#: Values of more entries than this are written in part.
+_MOST_ENTRIES = 2000
+_FEW = reprlib.Repr()
+_FEW.maxlevel, _FEW.maxlist, _FEW.maxtuple, _FEW.maxset, _FEW.maxdict = 3, 40, 40, 40, 40
 #: Names among which one that looks alike is found within seconds.
 _SEARCHED = 50_000
 
@@ -51,8 +57,23 @@ def shorten(value: object, limit: int = 80) -> str:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = " ".join((value if isinstance(value, _Verbatim) else repr(value)).split("\n"))
+    text = " ".join((value if isinstance(value, _Verbatim) else _written(value)).split("\n"))
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _written(value: object) -> str:
+    """Return ``repr(value)``, or the beginning of it: a few lines of YAML can stand for a list of a billion entries."""
+    if isinstance(value, str | bytes):
+        return repr(value[:_MOST_ENTRIES])
+    left, waiting = _MOST_ENTRIES, [value]
+    while waiting:
+        one = waiting.pop()
+        entries = one.values() if isinstance(one, dict) else one if isinstance(one, list | tuple | set) else ()
+        left -= 1 + len(entries)
+        if left < 0:
+            return _FEW.repr(value)
+        waiting += entries
+    return repr(value)
 
 
 class _Verbatim(str):
@@ -97,6 +118,17 @@ def message(owner: str, argument: str, expected: str, value: object, remedy: str
 def verbatim(description: str) -> str:
     """Mark a description so that :func:`message` prints it without quotes."""
     return _Verbatim(description)
+
+
+def counted(n: int, one: str, several: str | None = None) -> str:
+    """Return a number with its noun: `one` for one, else `several` (None: with an s).
+
+    Examples
+    --------
+    >>> counted(1, "box", "boxes"), counted(2_000, "image")
+    ('1 box', '2,000 images')
+    """
+    return f"{n:,} {one if n == 1 else several or one + 's'}"
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:

@@ -25,8 +25,8 @@ MINIMUM_SKLEARN_CHECKS = 50
 
 
 def new(name: str) -> Method:
-    method: Method = METHODS.get(name)()
-    return method
+    cls: type[Method] = METHODS.get(name)
+    return cls(**cls.check_params)
 
 
 OURS = [pytest.param(c.run, id=f"{name}-{c.name}") for name in METHODS for c in method_checks(new(name))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from unseen import Prototypes
-from unseen.errors import InputError
+from unseen.errors import InputError, MissingExtraError
 from unseen.methods.base import Method
 from unseen.methods.folds import make_folds
 from unseen.methods.meta import auto
@@ -145,6 +146,19 @@ def test_a_budget_leaves_out_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) 
     assert model.score(X_NEW, Y_NEW, prototypes=UNSEEN) > 0.4
 
 
+def test_neural_generators_are_tried_when_asked_for(searched: Auto) -> None:
+    model = Auto(neural=True, random_state=0).fit(X, Y, prototypes=P)
+    tried = [int(one.explanation_.split()[0]) for one in (model, searched)]
+    assert tried[0] == tried[1] + len(auto._NEURAL)
+    assert model.score(X_NEW, Y_NEW, prototypes=UNSEEN) >= searched.score(X_NEW, Y_NEW, prototypes=UNSEEN) - 0.1
+
+
+def test_without_torch_the_pip_line_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match=r"Auto with neural=True needs .*pip install 'unseen\[neural\]'"):
+        Auto(neural=True).fit(X, Y, prototypes=P)
+
+
 def test_refitting_forgets(searched: Auto) -> None:
     model = Auto(1e-9).fit(X, Y, prototypes=P)
     model.fit(X[:8], Y[:8], prototypes=P)
@@ -155,6 +169,7 @@ def test_refitting_forgets(searched: Auto) -> None:
 @pytest.mark.parametrize(
     ("params", "match"),
     [
+        ({"neural": 1}, "Auto: neural must be True or False; got 1"),
         ({"time_budget": 0}, "Auto: time_budget must be a number above 0; got 0"),
         ({"time_budget": "long"}, "Auto: time_budget must be a number above 0; got 'long'"),
         ({"time_budget": float("nan")}, "time_budget must be a finite number above 0; got nan"),

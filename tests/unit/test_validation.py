@@ -36,6 +36,16 @@ def test_shorten(value: object, expected: str) -> None:
     assert len(shorten(value)) <= 80
 
 
+def test_shorten_of_what_is_endless() -> None:
+    nested: list[object] = ["x"]
+    for _ in range(60):  # 2 ** 60 entries if all of it were written
+        nested = [nested, nested]
+    assert shorten(nested).startswith("[[[[")
+    assert len(shorten({"a": list(range(10**6))})) == 80
+    assert shorten(list(range(10**6))) == shorten(list(range(1000)))
+    assert shorten("x" * 10**8) == "'" + "x" * 78 + "…"
+
+
 def test_shorten_limit() -> None:
     assert shorten("abcdef", limit=5) == "'abc…"
 

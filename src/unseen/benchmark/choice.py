@@ -65,15 +65,15 @@ class Choice:
 def comparable(prototypes: Prototypes, n_features: int) -> list[str]:
     """Return the registered methods that "all" stands for on data of this kind.
 
-    Left out are methods that only dress another one (`prepared`, `remedied`), and those that need vectors and
-    prototypes of one space where these are not.
+    Left out are methods that only dress another one (`prepared`, `remedied`), those that need vectors and
+    prototypes of one space where these are not, and slow ones, which are run when they are named.
     """
     names = []
     for name in METHODS:
         method = METHODS.get(name)
         wraps = "method" in method._get_param_names() and not method.search_space
         apart = method.capabilities.shared_space and prototypes.n_dimensions != n_features
-        if not wraps and not apart:
+        if not wraps and not apart and not method.slow:
             names.append(name)
     return names
 
@@ -103,6 +103,8 @@ def choose(
     """
     started = time.perf_counter()
     method = _new(name, seed)
+    if method.slow:  # it holds classes out by itself
+        return Choice(method, None, None, np.nan, 0.0)
     search = _Search(X, y, prototypes, objective, seed)
     if isinstance(method, Auto | Ensemble):
         if isinstance(method, Auto):

@@ -189,7 +189,7 @@ def _methods(wanted: Sequence[str] | None, data: Dataset) -> list[str]:
     names = list(dict.fromkeys(wanted))
     for name in names:
         METHODS.get(name)
-        if name not in known:
+        if name not in known and not METHODS.get(name).slow:
             close = ", ".join(nearest(name, known) or known)
             remedy = f"Choose others, such as {close}"
             raise InputError(message("run_benchmark", "methods", "comparable on these data", name, remedy))

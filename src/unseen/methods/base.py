@@ -117,6 +117,10 @@ class Method(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     capabilities: ClassVar[Capabilities] = Capabilities()
     #: Whether scores are computed in single precision: their last digits then depend on what is computed together.
     single_precision: ClassVar[bool] = False
+    #: Whether a fit takes minutes and chooses for itself: comparisons of "all" methods leave it out, searches too.
+    slow: ClassVar[bool] = False
+    #: Parameters that the batteries check the method with, where its defaults would take them long.
+    check_params: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     #: Parameter name -> values worth trying, what `select` searches when it is told nothing else.
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = MappingProxyType({})
 

@@ -19,7 +19,7 @@ from unseen.methods.meta.weights import informative, learn_weights
 from unseen.methods.preprocessing import FeatureScaling, PrototypeScaling
 from unseen.methods.selection import ClassWiseSplit
 from unseen.registry import METHODS
-from unseen.validation import check_number, check_seed
+from unseen.validation import check_number, check_seed, check_switch, import_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +71,8 @@ _ITERATIVE: dict[str, tuple[dict[str, Any], dict[str, tuple[Any, ...]]]] = {
     "dap": ({}, {}),
     "ale": ({}, {}),
 }
+# The quicker ones of the neural methods that did well on held-out training classes; each brings its own scalings.
+_NEURAL = ("cadavae", "fvaegan")
 
 
 class Auto(Method):
@@ -88,6 +90,9 @@ class Auto(Method):
         time is left out, so a slow machine may choose differently; None tries everything, whatever it takes.
     n_splits : int, default 3
         Folds of held-out classes, at least 2.
+    neural : bool, default False
+        Whether neural generators are tried behind all others, as far as `time_budget` goes. They take minutes, and
+        the extra ``neural``.
     random_state : int, RandomState or None, default 0
         Seed of the folds and of methods that draw numbers.
 
@@ -109,6 +114,8 @@ class Auto(Method):
     ------
     InputError
         When a parameter is out of range.
+    MissingExtraError
+        With `neural`, without torch.
 
     Notes
     -----
@@ -145,9 +152,12 @@ class Auto(Method):
         year=2015,
     )
 
-    def __init__(self, time_budget: float | None = 600.0, *, n_splits: int = 3, random_state: Any = 0) -> None:
+    def __init__(
+        self, time_budget: float | None = 600.0, *, n_splits: int = 3, neural: bool = False, random_state: Any = 0
+    ) -> None:
         self.time_budget = time_budget
         self.n_splits = n_splits
+        self.neural = neural
         self.random_state = random_state
 
     def _fit_samples(self, samples: Samples, S: Array) -> None:
@@ -158,6 +168,8 @@ class Auto(Method):
         if self.time_budget is not None:
             budget = check_number("Auto", "time_budget", self.time_budget, low=0, low_open=True)
         n_splits = int(check_number("Auto", "n_splits", self.n_splits, low=2, integer=True))
+        if check_switch("Auto", "neural", self.neural):
+            import_extra("torch", extra="neural", purpose="Auto with neural=True")
         check_seed("Auto", self.random_state)
         members: list[Method] = [KernelRidge()]
         self.penalty_, self.temperature_ = 0.0, 1.0
@@ -206,14 +218,18 @@ class Auto(Method):
                 scaled = found[0].method.get_params(deep=False) | {"standardize": standardize}
                 for name, (_, grid) in _ITERATIVE.items():
                     second += [self._with(Prepared(**scaled), name, params) for params in ParameterGrid(grid)]
-        return found + search("Auto", second, folds, deadline=deadline)
+        found += search("Auto", second, folds, deadline=deadline)
+        for name in _NEURAL if self.neural else ():
+            found += search("Auto", [Prepared(self._new(name, {}))], folds, deadline=deadline)
+        return found
 
     def _with(self, prepared: Prepared, name: str, params: dict[str, Any]) -> Prepared:
         """Return the same scalings around another method."""
         return Prepared(**prepared.get_params(deep=False) | {"method": self._new(name, params)})
 
     def _new(self, name: str, params: dict[str, Any]) -> Method:
-        method: Method = METHODS.get(name)(**{**(_CLOSED | _ITERATIVE)[name][0], **params})
+        fixed: dict[str, Any] = (_CLOSED | _ITERATIVE)[name][0] if name not in _NEURAL else {}
+        method: Method = METHODS.get(name)(**{**fixed, **params})
         if "random_state" in method.get_params(deep=False):
             method.set_params(random_state=0)
         return method
