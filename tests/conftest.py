@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
+# Before numpy and torch are loaded, here and in every process that a test starts: pytest runs a worker for each
+# core already, and threads of several workers that wait for one another's cores take many times as long as one.
+for _pool in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_pool, "1")
 
-from tests import torchvision_shim
+import pytest  # noqa: E402
+
+from tests import torchvision_shim  # noqa: E402
 
 # Before any test imports a library that imports torchvision.
 torchvision_shim.install()
