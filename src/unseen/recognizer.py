@@ -409,35 +409,7 @@ class Recognizer:
     def segment(self, images: Any, vocabulary: Vocabulary, **options: Any) -> Iterator[Segmentation]:
         """Yield which class each pixel of images is of, one image after another.
 
-        Parameters
-        ----------
-        images : path, folder, PIL image, array, bytes, or an iterable or generator of those
-            What to look at.
-        vocabulary : Vocabulary
-            The classes.
-        segmenter : str or Segmenter, default "default"
-            What looks: ``"default"``, this recogniser at every place; ``"hf:<id or folder>"``, a CLIPSeg.
-        background : sequence of str or None, default None
-            What an image may show besides the classes, written like class names. Empty: nothing else, so that every
-            pixel is of a class. None: a few general words where the model asks for some.
-        threshold : float, default 0.2
-            A class that is less likely to be in the image than this gets no pixels, in [0, 1].
-        refine : {"colours", "guided", "none"}, default "colours"
-            How answers are drawn to the edges of objects: by the colours of the image and its edges, by edges alone,
-            or not at all.
-        strict : bool, default False
-            Raise at the first image that cannot be used, in place of reporting it and going on.
-
-        Yields
-        ------
-        Segmentation
-
-        Raises
-        ------
-        InputError
-            When an argument is out of range or a path does not exist.
-        ItemError
-            With `strict`, when an image cannot be used.
+        See :func:`unseen.tasks.segment.segment_images` for the parameters, among them ``segmenter`` and ``background``.
         """
         from unseen.tasks.segment import segment_images
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,13 +15,17 @@ import pytest
 from PIL import Image
 
 from unseen.cli import main
+from unseen.cli.options import detector_on, model_on, segmenter_on
+from unseen.cli.outputs import spare_photos
 from unseen.detection import Detections, read_boxes
 from unseen.detection.detections import BOX_COLUMNS
+from unseen.errors import InputError
+from unseen.registry import DETECTORS, SEGMENTERS
 from unseen.report.drawing import UNKNOWN, _ink, colour_of, draw_boxes, draw_detections
+from unseen.report.found import FoundReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Run = Callable[..., tuple[int | str | None, str, str]]
 
@@ -104,9 +110,155 @@ def test_photos_with_their_boxes(run: Run, tmp_path: Path) -> None:
         assert image.size == (160, 120)
         pixel = np.asarray(image)[60, 2]
     np.testing.assert_allclose(pixel, colour_of(0), atol=40)
-    code, _, err = run("--save-images", "photos")
-    assert code != 0
-    assert "--save-images must be another folder than the photos'" in err
+    for folder in ("photos", "photos/drawn"):
+        code, out, err = run("--save-images", folder)
+        assert (code, out) == (2, "")
+        assert f"detect: {folder} holds the photos that are read" in err
+
+
+def test_outputs_take_the_place_of_no_input(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("name,threshold\ncat,0.5\n")
+    code, _, err = run("--threshold", "t.csv", "--out", "t.csv")
+    assert (code, "detect: t.csv would be overwritten" in err) == (2, True)
+    code, _, err = run("--out", "boxes.json")
+    assert (code, "detect: boxes.json would be overwritten" in err) == (2, True)
+    assert (tmp_path / "t.csv").read_text().startswith("name")
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "refused"),
+    [
+        ("photos", "photos/*.jpg", True),
+        ("photos", "*/*.jpg", True),
+        ("drawn", "photos/*.jpg", False),
+        ("photos/drawn", "photos/*.jpg", False),
+        ("photos/drawn", "photos/**/*.jpg", True),
+        ("drawn", "**/*.jpg", True),
+    ],
+)
+def test_folders_that_a_pattern_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, pattern: str, refused: bool
+) -> None:
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    if refused:
+        with pytest.raises(InputError, match="holds the photos that are read"):
+            spare_photos("detect", Path(folder), [pattern])
+    else:
+        spare_photos("detect", Path(folder), [pattern])
+
+
+def test_one_of_everything_is_counted_as_one(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "rocket.jpg").unlink()
+    _, out, _ = run()
+    assert "\n1 image: 1 box (1 cat)\n" in out
+
+
+# -- the page -------------------------------------------------------------------------------------------------
+
+
+def test_a_page_to_look_at(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "<b>broken.jpg").write_bytes(b"")
+    code, out, err = run("--report", "page.html", "--threshold", "0")
+    assert (code, err) == (0, "")
+    assert "written: page.html" in out
+    page = (tmp_path / "page.html").read_text()
+    assert "1 box in 1 photo. The figure is that of the surest one in the photo." in page
+    assert "&lt;b&gt;broken.jpg" in page
+    assert "<b>broken" not in page
+    assert page.count('<img src="data:image/') >= 2
+    assert "http" not in page.replace("http-equiv", "")
+    again = run("--report", "page.html", "--threshold", "0")
+    assert again[0] == 0
+    assert (tmp_path / "page.html").read_text() == page
+    run("--report", "empty.html", "--threshold", "1")
+    assert "In 2 photos there is none of the classes." in (tmp_path / "empty.html").read_text()
+    code, out, err = run("--report", "page.png")
+    assert (code, out) == (2, "")
+    assert "report: the report's suffix must be .html or .htm; got 'page.png'" in err
+    code, _, err = run("--report", "nowhere/page.html")
+    assert (code, "report: the report 'nowhere/page.html' must be writable" in err) == (2, True)
+
+
+def test_the_page_shows_the_clearest_and_counts_all() -> None:
+    report = FoundReport(["cat", "dog"], {"model": "default"}, per_class=2)
+    for i, score in enumerate([0.3, 0.9, 0.5, 0.8]):
+        pixels = np.full((300, 900, 3), 10 * i, np.uint8)
+        boxes = [[0, 0, 9, 9], [5, 5, 20, 20], [30, 30, 60, 60]]
+        found = Detections(
+            f"{i}.jpg", (900, 300), ["cat", "dog"], boxes, [score, score / 2, 0.4], [[0], [0], [1]], np.ones((3, 1)),
+            [False, False, i > 0],
+        )  # fmt: skip
+        report.add_boxes(found, pixels)
+    page = report.render()
+    walls = page.split("<h2 id=")[1:]
+    assert ["cat" in walls[0], "dog" in walls[1], "unknown" in walls[2]] == [True] * 3
+    assert "8 boxes in 4 photos." in walls[0]
+    assert "Here are 2, the clearest." in walls[0]
+    assert walls[0].index("1.jpg") < walls[0].index("3.jpg")
+    assert "0.jpg" not in walls[0]
+    assert "1 box in 1 photo." in walls[1]
+    assert "3 boxes in 3 photos." in walls[2]
+    assert 'width="480" height="160"' in walls[0]
+    with pytest.raises(InputError, match="FoundReport: per_class must be a whole number at least 1"):
+        FoundReport(["a"], {}, per_class=0)
+
+
+def test_memory_of_the_page_does_not_grow_with_photos_and_classes() -> None:
+    names = [f"class {i}" for i in range(1000)]
+    report, drawn = FoundReport(names, {}), []
+    for i in range(1000):
+        found = Detections(f"{i}", (8, 8), names, [[0, 0, 8, 8]], [0.5], [[i]], [[1.0]], [False])
+        report.add_boxes(found, np.zeros((8, 8, 3), np.uint8))
+    page = report.render()
+    drawn = re.findall('<img src="data', page)
+    assert 0 < len(drawn) <= 360
+    assert "800 rarer classes found, and not shown." in page
+
+
+def test_a_picture_is_shrunk_before_it_is_drawn_on() -> None:
+    found = Detections("a", (2000, 1000), ["cat"], [[500, 250, 1500, 750]], [0.5], [[0]], [[1.0]], [False])
+    drawn = draw_detections(np.full((1000, 2000, 3), 128, np.uint8), found, side=200)
+    assert drawn.shape == (100, 200, 3)
+    ys, xs = np.nonzero((drawn == colour_of(0)).all(axis=2))
+    assert (xs.min(), xs.max() + 1, ys.max() + 1) == (50, 150, 75)
+
+
+# -- devices --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["detect", "segment", "track"])
+def test_a_device_that_the_embedded_model_cannot_run_on_is_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["unseen", command, "photos", "-c", "cat", "--device", "cuda"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "device of default must be 'cpu'; got 'cuda'" in capsys.readouterr().err
+
+
+def test_a_device_goes_to_the_network_that_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Bare:
+        """Takes no device."""
+
+    class Net:
+        takes = "<id>"
+
+        def __init__(self, name: str, *, device: str = "cpu") -> None:
+            made.append((name, device))
+            self.spec = ""
+
+    for registry, on in ((DETECTORS, detector_on), (SEGMENTERS, segmenter_on)):
+        monkeypatch.setattr(registry, "get", {"hf": Net, "default": Bare, "http": Bare}.__getitem__)
+        assert on("hf:x", "cpu") == "hf:x"
+        assert isinstance(on("hf:x", "cuda:1"), Net)
+        assert on("default", "cuda:1") == "default"
+        assert on("http://localhost", "cuda:1") == "http://localhost"
+    assert made == [("x", "cuda:1")] * 2
+    assert model_on("default", "cuda:1", Net("y")).encoder.name  # on the CPU, beside it
 
 
 @pytest.mark.parametrize(

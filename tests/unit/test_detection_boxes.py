@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,6 +168,23 @@ def test_tiles_cover_every_pixel_and_stay_inside(width: int, height: int, across
         assert 0 <= y0 < y1 <= height
         seen[y0:y1, x0:x1] = True
     assert seen.all()
+
+
+def test_many_tiles_of_a_crowd_are_merged_in_no_time() -> None:
+    """100 tiles with 20 things across each inner edge: 2,000 cut boxes in all, by pairs of neighbours alone."""
+    windows = Tiles(across=10, down=10).windows((4000, 4000))
+    random = np.random.default_rng(0)
+    centres = random.uniform(50, 3950, (2000, 2))
+    things = np.concatenate([centres - 30, centres + 30], axis=1)
+    parts = []
+    for x0, y0, x1, y1 in windows:
+        seen = np.clip(things, [x0, y0, x0, y0], [x1, y1, x1, y1]) - [x0, y0, x0, y0]
+        seen = seen[(seen[:, 2:] - seen[:, :2]).min(axis=1) > 3]
+        parts.append(Proposals(seen, np.ones(len(seen))))
+    began = time.perf_counter()
+    found = merge_tiles(Proposals(np.zeros((0, 4)), np.zeros(0)), parts, windows, (4000, 4000))
+    assert time.perf_counter() - began < 20
+    assert len(found) >= 1000
 
 
 def test_measured_tiles_have_their_size_and_there_is_a_limit() -> None:

@@ -12,8 +12,8 @@ import unseen
 from unseen.detection import Picture
 from unseen.detection.boxes import iou_matrix
 from unseen.detection.default import DefaultDetector
-from unseen.detection.evidence import Evidence
-from unseen.detection.proposals import component_boxes, excess
+from unseen.detection.evidence import Evidence, relations
+from unseen.detection.proposals import BoxFit, component_boxes
 from unseen.encoders.base import Encoder, Similarity
 from unseen.errors import InputError
 from unseen.registry import DETECTORS
@@ -177,9 +177,80 @@ def test_parts_of_a_map_become_boxes() -> None:
 
 def test_excess_pays_for_size() -> None:
     evidence = np.ones((4, 4), np.float32)
-    boxes = np.array([[0, 0, 4, 4], [0, 0, 2, 4]], np.float32)
-    np.testing.assert_allclose(excess(evidence, boxes, (4, 4), alpha=0.5), [0.5, 0.25])
-    assert excess(np.zeros((4, 4), np.float32), boxes, (4, 4), alpha=0.5).tolist() == [0, 0]
+    boxes = np.array([[0, 0, 4, 4], [0, 0, 2, 4], [0, 0, 0.5, 4]], np.float32)
+    np.testing.assert_allclose(BoxFit(evidence, (4, 4), alpha=0.5).excess(boxes), [0.5, 0.25, 0.0625])
+    nothing = BoxFit(np.zeros((4, 4), np.float32), (4, 4), alpha=0.5)
+    assert nothing.excess(boxes).tolist() == [0, 0, 0]
+    assert nothing.score(boxes).tolist() == [0, 0, 0]
+
+
+def test_a_box_fits_best_around_the_whole_thing_and_nothing_else() -> None:
+    evidence = np.zeros((20, 20), np.float32)
+    evidence[5:15, 5:15] = 3
+    fit = BoxFit(evidence, (100, 100), alpha=0.7)
+    whole, part, large = np.array([[25, 25, 75, 75], [25, 25, 50, 75], [15, 15, 85, 85]], np.float32)
+    scores = fit.score(np.array([whole, part, large]))
+    # Around the whole: all of the map, a quarter of the picture; the ring of a fifth of the box is empty.
+    assert scores[0] == pytest.approx((1 - 0.7 * 0.25) ** 0.75)
+    # Around its left half: the ring is 5 wide and 10 high; 5 x 50 of its 35 x 70 - 25 x 50 pixels show the thing.
+    assert scores[1] == pytest.approx((0.5 - 0.7 * 0.125) ** 0.75 * (1 - 250 / 1200) ** 0.25)
+    assert scores[2] < scores[0]
+
+
+def test_edges_settle_where_the_thing_ends() -> None:
+    evidence = np.zeros((20, 30), np.float32)
+    evidence[5:15, 10:20] = 1
+    fit = BoxFit(evidence, (300, 200), alpha=0.7)
+    start = np.array([[60, 30, 240, 180], [110, 60, 170, 120], [0, 0, 300, 200]], np.float32)
+    before = start.copy()
+    settled = fit.settle(start, least=8)
+    assert (iou_matrix(settled, [[100, 50, 200, 150]])[:2, 0] > 0.9).all()
+    assert (fit.score(settled) >= fit.score(start)).all()
+    assert settled.dtype == np.float32
+    assert (settled.min(axis=0) >= 0).all()
+    assert (settled[:, 2:] <= (300, 200)).all()
+    np.testing.assert_array_equal(start, before)
+    assert fit.settle(start[:0]).shape == (0, 4)
+    # A map that peaks in one place draws a box together, down to the least.
+    peak = np.zeros((20, 30), np.float32)
+    peak[10, 15] = 1
+    small = BoxFit(peak, (300, 200), alpha=1.0).settle(np.array([[120, 70, 190, 140]], np.float32), least=30)
+    assert (small[:, 2:] - small[:, :2]).min() >= 30
+
+
+def test_one_thing_has_one_box(recognizer: unseen.Recognizer) -> None:
+    (found,) = DefaultDetector().bind(recognizer, VOCABULARY).propose([scene(("red", (20, 20, 100, 100)))])
+    assert found.probabilities is not None
+    red = found.probabilities[:, 0]
+    rest = np.delete(red, red.argmax())
+    assert rest.max(initial=0) < 0.3 * red.max()
+
+
+def test_places_speak_through_the_classes_that_were_learned() -> None:
+    # Of three learned classes the first is like the class, the others are not.
+    found = relations(np.array([[2.0, 0, 0]]), np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]))
+    np.testing.assert_allclose(found, [[2 / np.sqrt(2), 0, 0]])
+    recognizer = unseen.Recognizer.load()
+    evidence = Evidence(recognizer, unseen.Vocabulary.from_names(["zebra", "teapot"]))
+    X = np.random.default_rng(0).normal(size=(3, recognizer.encoder.image_dim or 0)).astype(np.float32)
+    places = evidence.places(X)
+    assert places.shape == (3, 2)
+    assert (places >= 0).all()
+    head = recognizer.head("image")
+    scores = head.method.scorer(head.method.seen_prototypes_)(X) / head.decision.temperature
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    classes = recognizer.prototypes(unseen.Vocabulary.from_names(["zebra", "teapot"])).vectors
+    expected = shares @ relations(classes, head.method.seen_prototypes_.vectors).T
+    np.testing.assert_allclose(places, expected * np.linalg.norm(X, axis=1, keepdims=True), rtol=1e-4)
+
+
+def test_without_learned_classes_places_speak_by_contrast() -> None:
+    evidence = Evidence(unseen.Recognizer.from_encoder(Colours(mapped=True)), VOCABULARY)
+    X = np.array([[3, 0, 0], [1, 1, 1]], np.float32)
+    lengths = np.linalg.norm(X, axis=1, keepdims=True)
+    np.testing.assert_allclose(evidence.places(X), np.maximum(evidence.contrast(X), 0) * lengths)
+    assert evidence.places(X)[0].argmax() == 0
 
 
 def test_a_real_photo_has_its_thing_in_the_box(data: Path) -> None:

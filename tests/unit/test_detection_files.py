@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -234,6 +235,35 @@ def test_polygons_confidences_and_names_of_yolo(tmp_path: Path) -> None:
     assert len(found.images["b"]) == 0
 
 
+def test_results_of_coco_with_other_things_than_numbers(tmp_path: Path) -> None:
+    row = {"image_id": [1], "category_id": {}, "bbox": [1, 2, 3, 4], "score": 0.5}
+    (tmp_path / "results.json").write_text(json.dumps([row]))
+    with pytest.raises(InputError, match=r"annotations\[0\]: image_id must be that of one"):
+        read_boxes(tmp_path / "results.json")
+
+
+def test_a_few_lines_of_yaml_do_not_fill_the_memory(tmp_path: Path) -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{two}: &{two} [{', '.join(['*' + one] * 9)}]" for one, two in pairwise("abcdefghijklmno")]
+    (tmp_path / "data.yaml").write_text("\n".join([*lines, "names: *o"]))
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(InputError, match="names must be a list, or numbers from 0 with a name each; got "):
+        read_boxes(tmp_path)
+
+
+def test_nothing_found_is_a_score_of_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("faster_coco_eval")
+    from unseen.metrics import average_precision
+
+    data = {
+        "images": [{"id": 1, "file_name": "x.jpg", "width": 9, "height": 9}],
+        "categories": [{"id": 1, "name": "a"}],
+    }
+    data["annotations"] = [{"image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5]}]
+    (tmp_path / "truth.json").write_text(json.dumps(data))
+    assert str(average_precision([], tmp_path / "truth.json")) == "AP 0.000, AP50 0.000 (1 image, 1 box)"
+
+
 def test_results_of_coco_know_numbers_alone(tmp_path: Path) -> None:
     row = {"image_id": 139, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}
     (tmp_path / "results.json").write_text(json.dumps([row]))
@@ -289,11 +319,13 @@ def test_json_that_cannot_be_used_says_where(tmp_path: Path, content: Any, told:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("1,1,2,3\n", "line 1: a row must be frame, track, left"),
-        ("1,1,2,3,4,5,1\n1,1,a,3,4,5,1\n", "line 2: a row must be numbers"),
-        ("1,1,nan,3,4,5,1\n", "line 1: a row must be finite numbers"),
-        ("1.5,1,2,3,4,5,1\n", "line 1: frame and track must be whole numbers"),
-        ("1,1,2,3,-4,5,1\n", "line 1: width and height must be at least 0"),
+        ("1,1,2,3\n", "read_boxes: .*line 1 must be frame,id,left"),
+        ("1,1,2,3,4,5,1\n1,1,a,3,4,5,1\n", "line 2 must be numbers with commas between"),
+        ("1,1,nan,3,4,5,1\n", "line 1 must be frame,id,left,top,width,height,… in finite numbers"),
+        ("1.5,1,2,3,4,5,1\n", "line 1 must be a frame number from 0 on"),
+        ("1,1.5,2,3,4,5,1\n", "line 1 must be a whole id"),
+        ("1,1,2,3,-4,5,1\n", "line 1 must be a box with width and height"),
+        ("1,1,2,3,4,5," + "0," * 20 + "0\n", "line 1 must be frame,id,left"),
     ],
 )
 def test_mot_lines_that_cannot_be_used_say_where(tmp_path: Path, text: str, told: str) -> None:
@@ -375,7 +407,7 @@ def test_average_precision_refuses_what_it_cannot_compare(tmp_path: Path) -> Non
     truth = read_boxes(tmp_path / "t.json")
     perfect = average_precision(found, truth)
     assert (perfect.ap, perfect.ap50, perfect.images, perfect.boxes) == (1, 1, 1, 2)
-    assert str(perfect) == "AP 1.000, AP50 1.000 (1 images, 2 boxes)"
+    assert str(perfect) == "AP 1.000, AP50 1.000 (1 image, 2 boxes)"
     assert average_precision([], truth).ap == 0
     assert average_precision(found, truth, iou=0.5).by_class == {"猫": 1, "straße & <b>": 1}
     other = Detections("other.jpg", (9, 9), NAMES, [], [], [], [], [])

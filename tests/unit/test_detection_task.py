@@ -17,6 +17,7 @@ from unseen.errors import InputError, ItemError
 from unseen.heads import Head
 from unseen.methods.projection.cosine import Cosine
 from unseen.tasks.detect import BoxFinder, detect_images
+from unseen.tasks.track import track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -257,6 +258,49 @@ def test_a_detector_that_answers_too_little_is_told(rec: unseen.Recognizer) -> N
         rec.detect(picture(), RGB, detector=Bound(Silent()))
     with pytest.raises(InputError, match="Proposals: scores must be one for each box; got 1 for 2 boxes"):
         Proposals([[0, 0, 1, 1]] * 2, [1])
+
+
+def test_a_picture_that_failed_takes_no_crops_from_the_next(rec: unseen.Recognizer) -> None:
+    """A detector that gives boxes and an error all the same: the next picture's boxes are judged by their own crops."""
+
+    class Odd(BoundDetector):
+        def propose(self, pictures: Sequence[Picture]) -> list[Proposals]:
+            boxes = [[0, 0, 10, 10], [10, 10, 20, 20]]
+            return [Proposals(boxes, [1, 1], error="no" if one.item == "image-0" else None) for one in pictures]
+
+    pictures = [np.zeros((30, 30, 3), np.uint8), np.zeros((30, 30, 3), np.uint8)]
+    pictures[1][:10, :10] = (255, 0, 0)
+    pictures[1][10:20, 10:20] = (0, 0, 255)
+    options: dict[str, Any] = {"detector": Bound(Odd()), "threshold": 0, "nms": 1, "context": 0}
+    alone = rec.detect(pictures[1], RGB, **options | {"detector": Bound(Even())})[0]
+    failed, fine = rec.detect(pictures, RGB, **options)
+    assert (failed.error, len(failed)) == ("no", 0)
+    assert fine.best() == alone.best()
+    np.testing.assert_array_equal(fine.scores, alone.scores)
+
+
+class Even(BoundDetector):
+    def propose(self, pictures: Sequence[Picture]) -> list[Proposals]:
+        return [Proposals([[0, 0, 10, 10], [10, 10, 20, 20]], [1, 1]) for _ in pictures]
+
+
+@pytest.mark.parametrize("wrong", [[[1, 2, 3, 4], [1, 2]], "boxes", [[1, 2, "x", 4]], {"a": 1}, 7])
+def test_boxes_of_a_function_that_are_none_are_told(rec: unseen.Recognizer, wrong: Any) -> None:
+    with pytest.raises(InputError, match="RegionsDetector: image-0: boxes must be "):
+        rec.detect(picture(), RGB, detector=RegionsDetector(lambda _: wrong))
+
+
+def test_what_a_detector_says_must_fit_the_vocabulary(rec: unseen.Recognizer) -> None:
+    class Other(BoundDetector):
+        def propose(self, pictures: Sequence[Picture]) -> list[Proposals]:
+            return [Proposals([[0, 0, 9, 9]], [1], probabilities=[[0.1] * 7]) for _ in pictures]
+
+    with pytest.raises(InputError, match=r"detect: probabilities of the detector must be of shape \(1, 3\)"):
+        rec.detect(picture(), RGB, detector=Bound(Other()))
+    with pytest.raises(InputError, match=r"track: probabilities of the detector must be of shape \(1, 3\)"):
+        list(track(rec, [picture()], RGB, detector=Bound(Other()), camera=False))
+    with pytest.raises(InputError, match="Proposals: labels must be strings or None"):
+        Proposals([[0, 0, 1, 1]], [1], labels=[3])  # type: ignore[list-item]
 
 
 # -- regions --------------------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ WRONG_CARDS = [
     ({"names": "cat"}, "names in .* must be a list"),
     ({"size": "large"}, "size in .* must be a side"),
     ({"strides": [8, 0]}, "strides in .* must be a list of whole numbers"),
+    ({"strides": [8] * 9 + ["x"]}, "strides in .* must be a list of whole numbers"),
     ({"layout": "odd"}, "layout in .* must be one of yolox, decoded, columns"),
     ({"colour": 3}, "colour in .* must be one of bgr, rgb"),
     ({"scale": 0}, "scale in .* must be a number above 0"),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn.covariance import LedoitWolf
 
 import unseen
-from unseen.diagnosis.reach import Reach, measure_reach
+from unseen.diagnosis.out_of_reach import measure_reach
+from unseen.diagnosis.reach import Reach
 from unseen.errors import InputError, ModelError
 
 if TYPE_CHECKING:

@@ -102,3 +102,23 @@ def test_what_cannot_be_compared() -> None:
     broken = MotBoxes(TRUTH.frames, TRUTH.ids, TRUTH.boxes * np.nan, TRUTH.scores, TRUTH.classes)
     with pytest.raises(InputError, match="hypotheses must be frames, ids and finite boxes"):
         evaluate_tracks(broken, TRUTH)
+
+
+def test_both_measures_are_at_home_in_metrics() -> None:
+    from unseen import metrics
+    from unseen.metrics.boxes import average_precision
+
+    assert metrics.evaluate_tracks is evaluate_tracks
+    assert metrics.average_precision is average_precision
+    assert {"average_precision", "evaluate_tracks", "AveragePrecision", "TrackScores"} <= set(metrics.__all__)
+    assert metrics.__all__ == sorted(metrics.__all__)
+
+
+@pytest.mark.parametrize("broken", [np.zeros((20, 5)), np.zeros((7, 4)), np.zeros(21)])
+def test_parts_that_do_not_fit_are_told(broken: np.ndarray) -> None:
+    wrong = MotBoxes(TRUTH.frames, TRUTH.ids, broken, TRUTH.scores, TRUTH.classes)
+    with pytest.raises(InputError, match="hypotheses must be frames, ids and finite boxes"):
+        evaluate_tracks(wrong, TRUTH)
+    few = MotBoxes(TRUTH.frames, TRUTH.ids[:3], TRUTH.boxes, TRUTH.scores, TRUTH.classes)
+    with pytest.raises(InputError, match="hypotheses must be frames, ids and finite boxes"):
+        evaluate_tracks(few, TRUTH)

@@ -20,7 +20,7 @@ from PIL import Image
 
 from unseen.errors import InputError
 from unseen.report import ReportBuilder, format_of
-from unseen.report.cards import THUMBNAIL, percent, printable, quote
+from unseen.report.cards import THUMBNAIL, Card, percent, printable, quote
 from unseen.report.keep import BestExamples, LeastCertain
 from unseen.report.sheet import WIDTH, drawable
 from unseen.results import Evidence, Explanation, Predictions
@@ -183,7 +183,7 @@ def test_examples_are_the_best_of_each_class_within_a_limit() -> None:
     builder = ReportBuilder(NAMES, {}, max_items=1)
     builder.add(batch(9, [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.6, 0.7, 0.8]), [None] * 9)
     cards = builder.summary().cards
-    examples = BestExamples(2, 4)
+    examples: BestExamples[Card] = BestExamples(2, 4)
     values = ((0, 0.5), (0, 0.9), (0, 0.7), (1, 0.2), (1, 0.3), (2, 0.1))
     for index, (group, certainty) in enumerate(values):
         if examples.admits(group, certainty, index):
@@ -200,7 +200,7 @@ def test_only_examples_that_stay_are_admitted() -> None:
     builder.add(batch(1, names=names), [None])
     card = builder.summary().cards[0]
     rng = np.random.default_rng(0)
-    examples = BestExamples(3, 10)
+    examples: BestExamples[Card] = BestExamples(3, 10)
     admitted = 0
     for index in range(3_000):
         group, certainty = int(rng.integers(30)), float(rng.random())

@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 import unseen
 from unseen.errors import InputError, ItemError
+from unseen.metrics import mask_iou
 from unseen.segmentation import BoundSegmenter, Segmentation, Segmenter
 from unseen.segmentation.files import MaskWriter, Names
-from unseen.segmentation.pictures import voc_palette
+from unseen.segmentation.pictures import overlay, voc_palette
+from unseen.segmentation.refine import cut_out
 from unseen.segmentation.rle import decode_rle
 from unseen.tasks.segment import load_segmenter
 
@@ -148,6 +150,29 @@ def test_writer(found: Segmentation, tmp_path: Path, kind: str) -> None:
         assert line["classes"]["horse"]["coordinates"] == [[[[5, 4], [8, 4], [8, 6], [5, 6], [5, 4]]]]
 
 
+def test_shares_must_fit_the_vocabulary(rec: unseen.Recognizer) -> None:
+    class Odd(Segmenter):
+        def bind(self, recognizer: Any, vocabulary: Any, *, background: Any = None) -> Any:
+            class Bound(BoundSegmenter):
+                def propose(self, picture: Any) -> Any:
+                    return np.full((9, 4, 4), 1 / 9, np.float32)
+
+            return Bound()
+
+    with pytest.raises(
+        InputError, match=rf"what the segmenter says must be finite shares of shape \({len(CATS) + 1}, "
+    ):
+        list(rec.segment(np.zeros((8, 8, 3), np.uint8), CATS, segmenter=Odd()))
+
+
+def test_a_small_overlay_has_the_same_classes(found: Segmentation) -> None:
+    pixels = np.zeros((found.size[1], found.size[0], 3), np.uint8)
+    side = max(found.size) // 2
+    small = overlay(found, pixels, side=side, legend=False)
+    assert max(small.size) == side
+    assert max(overlay(found, pixels, side=10_000, legend=False).size) == max(found.size)
+
+
 def test_names_are_safe_and_unique() -> None:
     names = Names()
     given = [names.of(item, ".png") for item in ("a/x.jpg", "b/x.jpg", "../..", "a/X.jpg")]
@@ -168,6 +193,12 @@ def test_command(root: Path, tmp_path: Path) -> None:
     assert line["fractions"]["cat"] > 0.3
     assert (tmp_path / "m" / "cat.png").is_file()
     assert (tmp_path / "o" / "cat.jpg").is_file()
+    page = tmp_path / "page.html"
+    done = CliRunner().invoke(app, ["segment", str(photo), "-c", "cat, rocket", "--report", str(page)])
+    assert done.exit_code == 0, done.output
+    assert f"written: {page}" in done.output
+    assert "In 1 photo. The figure is the share of the photo that it covers." in page.read_text()
+    assert 'width="451" height="' in page.read_text()
     with pytest.raises(InputError, match="holds the photos that are read"):
         CliRunner().invoke(app, ["segment", str(photo), "-c", "cat", "-o", str(photo.parent)], catch_exceptions=False)
 
@@ -176,7 +207,10 @@ def test_command(root: Path, tmp_path: Path) -> None:
     ("call", "text"),
     [
         (lambda rec, _: rec.segment([], CATS, threshold=2), r"segment: threshold must be a number"),
-        (lambda rec, _: rec.segment([], CATS, refine="x"), r"segment: refine must be one of colours, guided, none"),
+        (
+            lambda rec, _: rec.segment([], CATS, refine="x"),
+            r"segment: refine must be one of colours, guided, grabcut, none",
+        ),
         (lambda rec, _: rec.segment([], CATS, segmenter="default:x"), r"segmenter must be 'default' alone"),
         (lambda rec, _: rec.segment([], CATS, segmenter=3), r"segmenter must be a name or a Segmenter"),
         (lambda rec, _: load_segmenter("defalt"), r"no segmenter is called 'defalt'"),
@@ -190,3 +224,45 @@ def test_command(root: Path, tmp_path: Path) -> None:
 def test_wrong_input_is_told(rec: unseen.Recognizer, found: Segmentation, call: Any, text: str) -> None:
     with pytest.raises(InputError, match=text):
         call(rec, found)
+
+
+def test_an_object_is_cut_out_at_its_edges() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 60, (120, 160, 3), np.uint8)
+    truth = np.zeros((120, 160), bool)
+    truth[30:90, 40:110] = True
+    picture[truth] = rng.integers(180, 240, (int(truth.sum()), 3), np.uint8)
+    # A blob that misses the corners of the object, and takes in some of what is beside it.
+    y, x = np.mgrid[:120, :160]
+    share = np.exp(-(((x - 80) / 45) ** 2) - ((y - 60) / 40) ** 2).astype(np.float32)
+    shares = np.stack([share, 1 - share])
+    before = shares.copy()
+    cut = cut_out(picture, shares)
+    assert mask_iou(truth, share > 0.5) < 0.8
+    assert mask_iou(truth, cut[0] > cut[1]) > 0.97
+    np.testing.assert_allclose(cut.sum(axis=0), 1, atol=1e-5)
+    np.testing.assert_array_equal(cut, cut_out(picture, shares))
+    np.testing.assert_array_equal(shares, before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (20, 20), (500, 30)])
+def test_cuts_bear_odd_pictures_and_several_classes(shape: tuple[int, int]) -> None:
+    even = np.zeros((*shape, 3), np.uint8)
+    shares = np.random.default_rng(1).dirichlet([1, 1, 1], shape).astype(np.float32)
+    shares = np.moveaxis(shares, 2, 0)
+    cut = cut_out(even, shares)
+    assert np.isfinite(cut).all()
+    np.testing.assert_allclose(cut.sum(axis=0), 1, atol=1e-4)
+    # With no background there is none afterwards.
+    nothing_else = np.stack([shares[0], 1 - shares[0], np.zeros(shape, np.float32)])
+    assert cut_out(even, nothing_else)[2].max() == 0
+
+
+def test_grabcut_draws_the_outline_of_a_real_object(rec: unseen.Recognizer, data: Path) -> None:
+    frame = data / "video_davis7" / "JPEGImages" / "dog" / "00000.jpg"
+    truth = np.asarray(Image.open(data / "video_davis7" / "Annotations" / "dog" / "00000.png").convert("L")) > 0
+    dogs = unseen.Vocabulary.from_names(["dog"])
+    (plain,) = rec.segment([frame], dogs)
+    (fine,) = rec.segment([frame], dogs, refine="grabcut")
+    assert fine.settings["refine"] == "grabcut"
+    assert mask_iou(truth, fine.mask("dog")) > max(0.7, mask_iou(truth, plain.mask("dog")))

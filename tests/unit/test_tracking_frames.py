@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_a_photo_that_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> Non
     frames = open_frames(folder)
     assert [frame.index for frame in frames] == [0, 2]
     assert frames.lost == 1
-    assert frames.notes[0].startswith("1 frames could not be used; the first: ")
+    assert frames.notes[0].startswith("1 frame could not be used; the first: ")
     assert "1.png" in frames.notes[0]
 
 
@@ -260,3 +261,27 @@ def test_who_stops_early_closes_the_source() -> None:
     assert next(results) == 1
     results.close()
     assert closed == [True]
+
+
+def test_a_chain_counts_the_frames_and_seconds_that_it_passes_over(tmp_path: Path) -> None:
+    """Two videos of eleven and four frames, then two photos, ten per second: frame 13 is the third of the second."""
+    write_video(tmp_path / "a.mp4", 11)
+    write_video(tmp_path / "b.mp4", 4)
+    photos(tmp_path, ["c.png", "d.png"])
+    (tmp_path / "list.txt").write_text("a.mp4\nb.mp4\nc.png\nd.png\n")
+    every = [(f.index, round(f.time, 2)) for f in open_frames(tmp_path / "list.txt", rate=10)]
+    assert every == [(i, round(i / 10, 2)) for i in range(17)]
+    frames = open_frames(tmp_path / "list.txt", start=1.25, rate=10)
+    assert [(f.index, round(f.time, 2), f.cut) for f in frames] == [
+        (13, 1.3, True), (14, 1.4, False), (15, 1.5, True), (16, 1.6, False)
+    ]  # fmt: skip
+    assert (frames.lost, frames.notes) == (0, [])
+    assert [f.index for f in open_frames(tmp_path / "list.txt", every=3, rate=10)] == [0, 3, 6, 9, 11, 14, 15]
+    assert [f.index for f in open_frames(tmp_path / "list.txt", start=0.9, end=1.2, rate=10)] == [9, 10, 11]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_list_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "list.txt")
+    with pytest.raises(InputError, match=r"source .*list\.txt' must be readable; got is a pipe, not a file"):
+        open_frames(tmp_path / "list.txt")

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from unseen.cli.app import app
+from unseen.detection import read_boxes
 from unseen.errors import InputError
+from unseen.tracking.detections_file import FileBoxes
 from unseen.tracking.mot import mot_line, read_mot
 from unseen.tracking.sequences import read_hypotheses, read_truth
 
@@ -58,8 +62,31 @@ def test_what_is_written_is_read_again(
 
 def test_spaces_and_semicolons_do_as_well(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
-    path.write_text("1 1 2 3 4 5\n2;1;2;3;4;5\n")
-    assert read_mot(path).boxes.tolist() == [[1, 2, 5, 7]] * 2
+    path.write_text("\ufeff# by hand\n1 1 2 3 4 5\n2;1;2;3;4;5\n\n3,1,2,3,4,5,\n")
+    assert read_mot(path).boxes.tolist() == [[1, 2, 5, 7]] * 3
+
+
+def test_boxes_and_tracks_are_read_by_one_parser(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_text("2 7 11 21 4 5 0.5\n1;8;11;21;4;5;0\n")
+    tracks, boxes = read_mot(path), read_boxes(path)
+    assert list(boxes.images) == ["1", "2"]
+    for row, one in enumerate(boxes.images.values()):
+        np.testing.assert_array_equal(one.boxes[0], tracks.boxes[row])
+        assert one.tracks is not None
+        assert (one.tracks[0], one.scores[0]) == (tracks.ids[row], tracks.scores[row])
+    assert [bool(one.ignored[0]) for one in boxes.images.values()] == [True, False]
+
+
+def test_what_boxes_may_be_and_tracks_may_not(tmp_path: Path) -> None:
+    """Frames from 0, and boxes without area, which detection leaves out and counts."""
+    path = tmp_path / "t.txt"
+    path.write_text("0,1,11,21,0,5,0.5\n")
+    assert read_boxes(path).images["0"].boxes.tolist() == [[10, 20, 10, 25]]
+    with pytest.raises(InputError, match="line 1 must be a frame number from 1 on"):
+        read_mot(path)
+    with pytest.raises(InputError, match=r"must be numbered from frame 1; got a frame 0\. Add 1 to the first column"):
+        FileBoxes(path, photos=False)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +148,18 @@ def test_folders_of_sequences(tmp_path: Path) -> None:
     (tracks / "a" / "tracks.txt").write_text(ROW)
     assert names(read_hypotheses(tracks, truth)) == ["a", "b"]
     assert names(read_hypotheses(tracks / "b.txt", truth / "a")) == ["a"]
+
+
+def test_a_sequence_without_tracks_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("trackeval")
+    truth, tracks = sequences(tmp_path), tmp_path / "tracks"
+    tracks.mkdir()
+    (tracks / "a.txt").write_text(ROW)
+    done = CliRunner().invoke(app, ["track-eval", str(tracks), "--truth", str(truth)])
+    assert done.exit_code == 0, done.output
+    assert "unseen: no tracks for 1 sequence of the truth, which count as missed: b" in done.stderr
+    (tracks / "b.txt").write_text(ROW)
+    assert "no tracks" not in CliRunner().invoke(app, ["track-eval", str(tracks), "--truth", str(truth)]).stderr
 
 
 def test_folders_that_do_not_fit(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from unseen.errors import InputError
+from unseen.errors import InputError, MissingExtraError
 from unseen.tracking.annotate import Annotator
 from unseen.tracking.counts import PlaceCounts
 from unseen.tracking.frames import Frame, open_frames
@@ -59,7 +59,7 @@ def written(folder: Path, n: int = 10, **options: Any) -> TrackFolder:
 
 def test_everything_is_there_and_agrees(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "out"
-    counts = PlaceCounts([parse_line("gate=20,0 20,48")])
+    counts = PlaceCounts([parse_line("gate=18,0 18,48")])
     out = written(folder, annotator=Annotator([parse_line("20,0 20,48")], trail=5), counts=counts, rate=10)
     assert (out.frames, out.boxes, len(out.records)) == (10, 15, 2)
     names = "counts.csv counts.json run.json summary.html tracks.csv tracks.json tracks.jsonl tracks.parquet tracks.txt"
@@ -126,6 +126,22 @@ def test_an_earlier_run_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
     written(tmp_path / "o", 2, replace=True)
     assert len(read_mot(tmp_path / "o" / "tracks.txt")) == 3
     assert (tmp_path / "o" / "mine.txt").read_text() == "keep me"
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "o" / "tracks.csv").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"the file of an earlier run .*tracks.csv' must be writable"):
+        TrackFolder(tmp_path / "o", names=["a"], source="s", replace=True)
+
+
+def test_an_earlier_run_stays_where_the_video_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "o", 3)
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtraError, match="Writing a video"):
+        TrackFolder(tmp_path / "o", names=["a"], source="s", annotator=Annotator(), replace=True)
+    assert len(read_mot(tmp_path / "o" / "tracks.txt")) > 0
 
 
 def test_two_runs_in_one_folder(tmp_path: Path) -> None:

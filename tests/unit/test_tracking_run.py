@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,21 +16,25 @@ from typer.testing import CliRunner
 
 import unseen
 from unseen.cli.app import app
+from unseen.cli.track import track as track_command
 from unseen.detection.base import BoundDetector, Picture, Proposals
 from unseen.detection.regions import RegionsDetector
 from unseen.encoders.base import Similarity
 from unseen.errors import InputError, UnknownNameError
-from unseen.tasks.track import BoxTracker, load_tracker, track
+from unseen.tasks.track import BoxTracker, track
 from unseen.tracking.appearance import BoxVectors
+from unseen.tracking.base import FrameBoxes
 from unseen.tracking.frames import Frame, open_frames
+from unseen.tracking.loading import load_tracker
 from unseen.tracking.mot import mot_line, read_mot
 from unseen.tracking.run import track_to_folder
+from unseen.tracking.stopping import held_interrupts
 from unseen.tracking.track_classes import TrackClasses
-from unseen.tracking.tracker import MotionTracker
+from unseen.tracking.tracker import AppearanceTracker, MotionTracker
 from unseen.tracking.zones import parse_polygon
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 ZOO = unseen.Vocabulary.from_names(["zebra", "okapi"])
@@ -249,6 +256,122 @@ def test_a_tracker_that_has_no_such_setting() -> None:
     pytest.importorskip("trackers")
     with pytest.raises(InputError, match="max_unseen must be left out with tracker 'sort'"):
         load_tracker("sort", max_unseen=3)
+
+
+def test_bad_vectors_move_no_track() -> None:
+    """Two trackers see the same; one is handed a frame with vectors that do not fit, twice, in between."""
+    boxes = [
+        np.array([[10 + 6 * t, 10, 40 + 6 * t, 40], [13 + 6 * t, 13, 43 + 6 * t, 43]], np.float32) for t in range(6)
+    ]
+    good, scores = (lambda rows: np.eye(8, dtype=np.float32)[rows]), np.full(2, 0.9, np.float32)
+    one, two = AppearanceTracker(confirm=1), AppearanceTracker(confirm=1)
+    for t, own in enumerate(boxes):
+        if t == 3:
+            wrong: list[Any] = [lambda _: np.ones((7, 3)), lambda _: "no", lambda _: 1.0, lambda _: 1 / 0]
+            for bad in wrong:
+                with pytest.raises((InputError, ZeroDivisionError), match=r"vectors must be|division by zero"):
+                    two.update(FrameBoxes(own, scores, bad, np.array([[1, 0, 1], [0, 1, 1.0]]), 2.0))
+        found = [tracker.update(FrameBoxes(own, scores, good)) for tracker in (one, two)]
+        np.testing.assert_array_equal(found[0].ids, found[1].ids)
+        np.testing.assert_array_equal(found[0].boxes, found[1].boxes)
+    np.testing.assert_array_equal(one._filter.place, two._filter.place)
+    np.testing.assert_array_equal(one._unseen, two._unseen)
+    np.testing.assert_array_equal(one._last, two._last)
+
+
+def test_the_command_and_python_weigh_words_alike() -> None:
+    weight = inspect.signature(BoxTracker).parameters["label_weight"].default
+    assert inspect.signature(track_command).parameters["label_weight"].default == weight
+
+
+# -- stopping by hand ----------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_makes_the_tables_of_what_was_done(tmp_path: Path) -> None:
+    def press(_: Any) -> None:
+        pressed.append(1)
+        if len(pressed) == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with open_frames(walk(40)) as frames:
+            report = track_to_folder(
+                recogniser(), frames, ZOO, tmp_path / "o", video=False, detector=Squares(), advance=press, **OPTIONS
+            )
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (report.stopped, report.frames, len(report.tracks)) == (True, 5, 2)
+    assert "stopped by hand after 5 frames" in report.notes
+    assert report.to_dict()["stopped"] is True
+    for name in ("tracks.csv", "tracks.json", "tracks.parquet", "summary.html", "run.json"):
+        assert (tmp_path / "o" / name).stat().st_size > 0
+    assert read_mot(tmp_path / "o" / "tracks.txt").frames.max() == 4
+    assert len((tmp_path / "o" / "tracks.jsonl").read_text().splitlines()) == 5
+    assert json.loads((tmp_path / "o" / "run.json").read_text())["frames"] == 5
+
+
+def test_ctrl_c_never_tears_a_frame_apart() -> None:
+    done = []
+
+    def work() -> None:
+        with held_interrupts() as hold:
+            with hold:
+                signal.raise_signal(signal.SIGINT)
+                done.append("the rest of the block")
+            done.append("what follows it")  # not reached
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done == ["the rest of the block"]
+
+
+def test_somebody_elses_handler_stays() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        with held_interrupts() as hold, hold:
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGINT]
+
+
+def test_the_command_says_that_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, file = photos(tmp_path / "f", walk()), detections(tmp_path / "det.txt", 12)
+
+    @contextmanager
+    def pressing(*_: Any) -> Iterator[Any]:
+        left = iter(range(2, -1, -1))
+        yield lambda _: signal.raise_signal(signal.SIGINT) if next(left) == 0 else None
+
+    monkeypatch.setattr("unseen.cli.track.progress", pressing)
+    arguments = [
+        "track",
+        str(folder),
+        "-c",
+        "zebra, okapi",
+        "--detections",
+        str(file),
+        "-o",
+        str(tmp_path / "o"),
+        "--no-video",
+    ]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = CliRunner().invoke(app, [*arguments, "--tracker", "motion", "--no-camera-motion"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done.exit_code == 130
+    assert "stopped by hand after 3 frames" in done.output
+    assert "2 tracks in 3 frames" in done.output
+    assert (tmp_path / "o" / "tracks.csv").exists()
 
 
 # -- detections from files, and the command ----------------------------------------------------------------------

@@ -15,6 +15,7 @@ from PIL import Image
 
 from unseen.errors import InputError
 from unseen.tracking import streams
+from unseen.tracking.ahead import ahead
 from unseen.tracking.frames import check_selection, open_frames
 from unseen.tracking.video_writer import VideoWriter
 
@@ -122,6 +123,34 @@ def test_frames_are_dropped_rather_than_late() -> None:
     assert found[-1] >= 90  # the last one that was looked at is a new one
     assert frames.dropped >= 50  # type: ignore[attr-defined]
     assert any("were dropped to keep up" in note for note in frames.notes)
+
+
+class Stalls(streams.ThreadedFrames):
+    """A stream that sends three pictures and then says nothing for half a minute."""
+
+    def __init__(self) -> None:
+        super().__init__(selection=check_selection(), live=True, reconnects=20)
+        self.hung = threading.Event()
+
+    def _session(self) -> Iterator[tuple[np.ndarray[Any, Any], float | None]]:
+        for value in range(3):
+            yield np.full((48, 64, 3), value, np.uint8), None
+            time.sleep(0.02)
+        self.hung.set()
+        time.sleep(30)
+
+
+def test_a_stream_that_says_nothing_does_not_hold_up_whoever_stops() -> None:
+    """As Ctrl-C does: the taker leaves while two stages of the pipeline wait for the next picture."""
+    frames = Stalls()
+    taken = ahead(ahead(frames, lambda frame: frame, depth=1), lambda frame: frame, depth=1, on_stop=frames.stop)
+    first = next(taken)
+    assert frames.hung.wait(10)
+    began = time.monotonic()
+    taken.close()
+    frames.close()
+    assert time.monotonic() - began < 5
+    assert first.size == (64, 48)
 
 
 def test_a_file_behind_an_address_is_read_whole(tmp_path: Path) -> None:

@@ -163,6 +163,30 @@ def test_who_comes_back_is_known_by_looks() -> None:
     assert found.ids.tolist() == [2, 3, 4]
 
 
+def test_who_was_last_seen_in_part_is_known_when_it_comes_back_whole() -> None:
+    tracker = AppearanceTracker()
+    warm(tracker, [0, 1, 2], [(0, 0), (200, 0), (400, 0)])
+    for t in range(20):  # the first goes behind something: less and less of it is to be seen
+        given = frame([(0, 0), (200, 0), (400, 0)], [0, 1, 2], noise=t)
+        given.boxes[0, 2] = 40 - 1.4 * t
+        tracker.update(given)
+    for t in range(20):
+        tracker.update(frame([(200, 0), (400, 0)], [1, 2], noise=t))
+    for t in range(4):
+        found = tracker.update(frame([(200, 0), (400, 0), (60, 30)], [1, 2, 0], noise=t))
+    assert found.ids.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(15, 1), (4, 2)])
+def test_looks_do_not_outweigh_a_place_that_fits_clearly_better(apart: float, expected: int) -> None:
+    """The second of two is missed, and the box of the first shows what stands before it."""
+    tracker = AppearanceTracker()
+    warm(tracker, [0, 1], [(0, 0), (200, 0)])
+    for t in range(60):  # the second comes near, and stops
+        tracker.update(frame([(0, 0), (max(apart, 200 - 5 * t), 0)], [0, 1], noise=t))
+    assert tracker.update(frame([(0, 0)], [1])).ids.tolist() == [expected]
+
+
 def test_copies_of_one_object_are_told_apart_by_motion_alone() -> None:
     random = np.random.default_rng(3)
     video = []
@@ -241,9 +265,9 @@ def test_parameters_are_what_it_was_made_with() -> None:
         "low_score": 0.1,
         "min_iou": 0.3,
         "confirm": 3,
-        "max_unseen": 60.0,
+        "max_unseen": 120.0,
         "coast": 0.0,
-        "weight": 0.5,
+        "weight": 0.15,
         "refresh": 5,
         "gallery": 3,
     }
@@ -375,6 +399,16 @@ def test_looks_that_do_not_differ_are_worth_nothing() -> None:
     for _ in range(20):
         distances.learn(random.normal(0.2, 0.05, 10), random.normal(0.22, 0.05, 10))
     assert not distances.evidence(np.linspace(0, 1, 11)).any()
+
+
+def test_a_few_pairs_that_lie_apart_by_chance_prove_nothing() -> None:
+    same, other = np.array([0.1, 0.2, 0.3]), np.array([0.3, 0.4, 0.5])
+    few, many = Distances(least=3), Distances(least=3)
+    few.learn(same, other)
+    many.learn(np.tile(same, 50), np.tile(other, 50))
+    # Both 0.2 / 0.0816 = 2.45 deviations apart; two standard errors are 1.63 with 3 pairs of each, 0.23 with 150.
+    assert not few.evidence(np.array([0.1, 0.5])).any()
+    assert many.evidence(np.array([0.1, 0.5])).all()
 
 
 def test_two_trackers_do_not_share_anything() -> None:

@@ -169,3 +169,37 @@ def test_a_frame_of_another_size_shows_the_same_place() -> None:
 def test_names_of_places_differ() -> None:
     with pytest.raises(InputError, match=r"names of lines and zones must be different; got 'a' twice"):
         PlaceCounts([parse_line("a=0,0 1,1")], [parse_polygon("a=0,0 1,1 1,0")])
+
+
+def test_a_slow_object_that_stands_on_a_line_is_counted_once() -> None:
+    """Boxes of 10 x 10: within one pixel of the line they stand on it."""
+    counts = PlaceCounts([parse_line("gate=50,0 50,100")])
+    trembling = [40, 49.6, 50.4, 49.5, 50.6, 49.4, 50.5, 49.7, 50.3, 49.9, 50.1]
+    for index, x in enumerate(trembling):
+        counts.add(tracked(index, {1: (x, 50)}))
+    assert counts.lines_now() == ["gate: 0 left, 0 right"]
+    for index, x in enumerate([50.8, 52, 49.5, 50.5, 55], len(trembling)):
+        counts.add(tracked(index, {1: (x, 50)}))
+    assert counts.lines_now() == ["gate: 1 left, 0 right"]
+
+
+def test_without_a_margin_every_change_of_sides_counts() -> None:
+    counts = PlaceCounts([parse_line("gate=50,0 50,100")], margin=0)
+    for index, x in enumerate([40, 50.4, 49.6, 50.4]):
+        counts.add(tracked(index, {1: (x, 50)}))
+    assert counts.lines_now() == ["gate: 2 left, 1 right"]
+    with pytest.raises(InputError, match="PlaceCounts: margin must be a number at least 0; got -1"):
+        PlaceCounts(margin=-1)
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=30), st.floats(0, 5))
+def test_a_margin_never_adds_crossings(way: list[float], margin: float) -> None:
+    with_margin, without = LineCounter((0, -100), (0, 100)), LineCounter((0, -100), (0, 100))
+    found = [way for way in (with_margin.move(1, (x, 0), margin=margin) for x in way) if way]
+    assert len(found) <= sum(without.move(1, (x, 0)) is not None for x in way)
+    assert all(first != second for first, second in pairwise(found))
+
+
+def test_points_far_outside_any_picture_are_refused() -> None:
+    with pytest.raises(InputError, match="--line must be points of a picture"):
+        parse_line("0,0 " + "9" * 400 + ",1")

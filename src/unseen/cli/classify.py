@@ -23,6 +23,7 @@ from unseen.cli.options import (
     judge_options,
     top_k_option,
 )
+from unseen.cli.outputs import spare_files
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json, told
 from unseen.errors import InputError
@@ -115,7 +116,7 @@ def classify(
     vocabulary = Vocabulary.parse(classes)
     for target in (out, report):
         others = [str(one) for one in (text, candidates, threshold, background) if one]
-        _spare_inputs(target, [*(paths or []), *others, classes])
+        spare_files("classify", target, [*(paths or []), *others, classes])
     if report:
         check_report(report)
     if len(vocabulary) == 1 and unknown_below is None:
@@ -174,30 +175,6 @@ def classify(
     if page and report:
         page.write(report)
     printer.close([path for path in (out, report) if path])
-
-
-def _spare_inputs(target: Path | None, inputs: list[str]) -> None:
-    """Raise when an output would take the place of an input.
-
-    Raises
-    ------
-    InputError
-        Naming the two.
-    """
-    if target is None or not target.exists():
-        return
-    place = target.resolve()
-    for name in inputs:
-        source = Path(name)
-        try:
-            inside = source.is_dir() and place.is_relative_to(source.resolve()) and target.suffix in {".png", ".jpg"}
-            same = source.exists() and source.samefile(target)
-        except (OSError, ValueError):
-            continue  # names of classes, or a pattern: no file
-        if same or inside:
-            raise InputError(
-                f"classify: {target} would be overwritten, and it is part of the input. Choose another name."
-            )
 
 
 def _stored(paths: list[str]) -> EmbeddingsFolder | None:

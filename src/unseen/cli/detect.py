@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unseen.cli.options import Background, Classes, Device, Ensemble, Model, UnknownBelow, judge_options
+from unseen.cli.options import (
+    Background,
+    Classes,
+    Device,
+    Ensemble,
+    Model,
+    UnknownBelow,
+    detector_on,
+    judge_options,
+    model_on,
+)
+from unseen.cli.outputs import spare_files, spare_photos
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
@@ -93,6 +104,9 @@ def detect(
     save_images: Annotated[
         Path | None, typer.Option("--save-images", help="Write each photo with its boxes into this folder.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page (.html) with the photos of each class to look at.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 at the first unusable item.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per box, for programs.")] = False,
 ) -> None:
@@ -100,20 +114,27 @@ def detect(
     from unseen.detection.judge import LABEL_WEIGHT
     from unseen.errors import ItemError
     from unseen.inputs.sources import count_images, iter_images
-    from unseen.recognizer import Recognizer
+    from unseen.report.found import FoundReport, check_page
     from unseen.tasks.detect import THRESHOLD, BoxFinder, refuse_error
     from unseen.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.parse(classes)
     layout = _layout(out, format)
+    inputs = [*paths, classes, threshold or "", background or "", detector.partition(":")[2]]
+    for target in (out, report):
+        spare_files("detect", target, inputs)
+    spare_photos("detect", save_images, paths)
+    if report:
+        check_page(report)
     # Files are read, and held against the classes, before any model is loaded.
     read = judge_options("detect", vocabulary, multi_label=True, threshold=threshold, background=background)
     source = paths[0] if len(paths) == 1 else paths  # one folder without photos is a mistake, one of many is a row
     items = iter_images(source)
+    chosen = detector_on(detector, device)
     finder = BoxFinder(
-        Recognizer.load(model, device=device),
+        model_on(model, device, chosen),
         vocabulary,
-        detector=detector,
+        detector=chosen,
         threshold=THRESHOLD if threshold is None else read["threshold"],
         nms=nms,
         agnostic=agnostic,
@@ -131,6 +152,7 @@ def detect(
         # Opened before the work begins: a file that cannot be written is told at once, not after an hour.
         add = _sink(stack, out, layout, vocabulary.names, finder.settings)
         pictures = None if save_images is None else _Pictures(save_images)
+        page = FoundReport(vocabulary.names, finder.settings) if report else None
         advance = stack.enter_context(progress("detecting", total))
         try:
             for found in stack.enter_context(closing(finder.stream(items))):
@@ -140,11 +162,15 @@ def detect(
                     add(found.detections)
                 if pictures is not None:
                     pictures.add(found)
+                if page is not None:
+                    page.add_boxes(found.detections, found.pixels)
                 advance(1)
         except ItemError as error:
             print(f"unseen: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
-    printer.close([path for path in (out, save_images) if path])
+    if page is not None and report:
+        page.write(report)
+    printer.close([path for path in (out, save_images, report) if path])
 
 
 def _layout(out: Path | None, format: str | None) -> str | None:
@@ -267,13 +293,14 @@ class _TablePrinter:
             self._counts[name or "unknown"] = self._counts.get(name or "unknown", 0) + 1
 
     def close(self, written: Sequence[Path]) -> None:
-        from unseen.validation import one_line
+        from unseen.validation import counted, one_line
 
         most = sorted(self._counts.items(), key=lambda pair: -pair[1])
-        counted = ", ".join(f"{count:,} {one_line(name)}" for name, count in most[:10])
-        more = f", and {len(most) - 10} other classes" if len(most) > 10 else ""
-        print(f"\n{self._images:,} images: {self._boxes:,} boxes" + (f" ({counted}{more})" if counted else ""))
+        said = ", ".join(f"{count:,} {one_line(name)}" for name, count in most[:10])
+        more = f", and {counted(len(most) - 10, 'other class', 'other classes')}" if len(most) > 10 else ""
+        found = f"{counted(self._images, 'image')}: {counted(self._boxes, 'box', 'boxes')}"
+        print(f"\n{found}" + (f" ({said}{more})" if said else ""))
         left = f"{self._empty:,} without a box, {self._skipped:,} skipped"
-        print(left + (f", {self._dropped:,} unusable boxes dropped" if self._dropped else ""))
+        print(left + (f", {counted(self._dropped, 'unusable box', 'unusable boxes')} dropped" if self._dropped else ""))
         for path in written:
             print(f"written: {path}")

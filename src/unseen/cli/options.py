@@ -11,7 +11,9 @@ from unseen.errors import InputError
 from unseen.validation import message
 
 if TYPE_CHECKING:
+    from unseen.detection.base import Detector
     from unseen.recognizer import Recognizer
+    from unseen.segmentation.base import Segmenter
     from unseen.vocabulary import Vocabulary
 
 __all__ = [
@@ -25,8 +27,11 @@ __all__ = [
     "Threshold",
     "UnknownBelow",
     "background_names",
+    "detector_on",
     "judge_options",
     "model_for",
+    "model_on",
+    "segmenter_on",
     "top_k_option",
 ]
 
@@ -81,10 +86,58 @@ Device = Annotated[
     str,
     typer.Option(
         "--device",
-        help="Where a model of open_clip, hf or sentence-transformers runs: cpu, cuda, cuda:1, mps; or auto, a "
+        help="Where networks of open_clip, hf and sentence-transformers run: cpu, cuda, cuda:1, mps; or auto, a "
         "graphics card where there is one.",
     ),
 ]
+
+
+def detector_on(spec: str, device: str) -> str | Detector:
+    """Return what --detector and --device say: the detector's name, or the detector where it has a network of its own.
+
+    Raises
+    ------
+    UnseenError
+        When it cannot be loaded.
+    """
+    from unseen.detection.loading import load_detector
+    from unseen.registry import DETECTORS
+
+    scheme = spec.partition(":")[0]
+    if device == "cpu" or scheme not in DETECTORS or not _takes_device(DETECTORS.get(scheme)):
+        return spec
+    return load_detector(spec, device=device)
+
+
+def segmenter_on(spec: str, device: str) -> str | Segmenter:
+    """Return what --segmenter and --device say; as :func:`detector_on`.
+
+    Raises
+    ------
+    UnseenError
+        When it cannot be loaded.
+    """
+    from unseen.registry import SEGMENTERS
+    from unseen.tasks.segment import load_segmenter
+
+    scheme = spec.partition(":")[0]
+    if device == "cpu" or scheme not in SEGMENTERS or not _takes_device(SEGMENTERS.get(scheme)):
+        return spec
+    return load_segmenter(spec, device=device)
+
+
+def model_on(model: str, device: str, finder: object) -> Recognizer:
+    """Return the recogniser of --model and --device; the embedded one runs beside a network that takes the device."""
+    from unseen.recognizer import Recognizer
+
+    beside = model == "default" and not isinstance(finder, str)
+    return Recognizer.load(model, device="cpu" if beside else device)
+
+
+def _takes_device(kind: Any) -> bool:
+    from inspect import signature
+
+    return "device" in signature(kind).parameters
 
 
 def top_k_option(left_out: str) -> Any:

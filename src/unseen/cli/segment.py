@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unseen.cli.options import Background, Classes, Model
+from unseen.cli.options import Background, Classes, Device, Model, background_names, model_on, segmenter_on
+from unseen.cli.outputs import spare_files, spare_photos
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
@@ -33,6 +34,7 @@ def segment(
     *,
     classes: Classes,
     model: Model = "default",
+    device: Device = "cpu",
     segmenter: Annotated[
         str,
         typer.Option("--segmenter", help="What looks: default (the model, at every place), or hf:… for a CLIPSeg."),
@@ -45,7 +47,12 @@ def segment(
         ),
     ] = 0.2,
     refine: Annotated[
-        str, typer.Option("--refine", help="How answers are drawn to the edges of objects: colours, guided or none.")
+        str,
+        typer.Option(
+            "--refine",
+            help="How answers are drawn to the edges of objects: colours, guided, grabcut (finest and slowest; extra "
+            "vision) or none.",
+        ),
     ] = "colours",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write masks into this folder.")] = None,
     kind: Annotated[
@@ -57,13 +64,16 @@ def segment(
     overlay: Annotated[
         Path | None, typer.Option("--overlay", help="Write photos with the classes in colour into this folder.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page (.html) with the photos of each class to look at.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 at the first unusable photo.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per photo, for programs.")] = False,
 ) -> None:
     """Find which class each pixel of photos is of."""
     from unseen.errors import ItemError
     from unseen.inputs.sources import count_images
-    from unseen.recognizer import Recognizer
+    from unseen.report.found import FoundReport, check_page
     from unseen.segmentation.files import FORMATS, MaskWriter, Names
     from unseen.tasks.segment import segment_images
     from unseen.validation import check_choice
@@ -71,26 +81,28 @@ def segment(
 
     check_choice("segment", "--format", kind, tuple(FORMATS))
     for folder in (out, overlay):
-        _spare_inputs(folder, paths)
+        spare_photos("segment", folder, paths)
     if out is not None and overlay is not None and out.resolve() == overlay.resolve():
         raise InputError("segment: --out and --overlay must be two folders. Choose another name for one of them.")
+    if report:
+        spare_files("segment", report, [*paths, classes, background or ""])
+        check_page(report)
     vocabulary = Vocabulary.parse(classes)
-    words = None
-    if background is not None:
-        words = list(Vocabulary.parse(background).names) if background.strip() else []
     source: Any = paths[0] if len(paths) == 1 else paths
+    chosen = segmenter_on(segmenter, device)
     results = segment_images(
-        Recognizer.load(model),
+        model_on(model, device, chosen),
         source,
         vocabulary,
-        segmenter=segmenter,
-        background=words,
+        segmenter=chosen,
+        background=background_names(background),
         threshold=threshold,
         refine=refine,
         strict=strict,
     )
     total = count_images(source) if sys.stderr.isatty() else None
     printer, taken = _Printer(as_json), Names()
+    page: FoundReport | None = None
     with ExitStack() as stack:
         writer = stack.enter_context(MaskWriter(out, kind, vocabulary.names)) if out else None
         pictures = _folder(overlay) if overlay else None
@@ -101,12 +113,17 @@ def segment(
                     writer.write(found)
                 if pictures:
                     _draw(found, pictures, taken)
+                if report:
+                    page = page or FoundReport(vocabulary.names, found.settings)
+                    page.add_masks(found, found.item)
                 printer.add(found)
                 advance(1)
         except ItemError as error:
             print(f"unseen: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
-    printer.close([folder for folder in (out, overlay) if folder])
+    if page and report:
+        page.write(report)
+    printer.close([place for place in (out, overlay, report) if place])
 
 
 def _folder(folder: Path) -> Path:
@@ -128,30 +145,9 @@ def _draw(found: Segmentation, folder: Path, names: Names) -> None:
         return
     try:
         save_picture(found.overlay(found.item), folder / names.of(found.item, ".jpg"))
-    except (ItemError, InputError) as error:
-        print(f"unseen: {found.item}: no overlay: {error}", file=sys.stderr)
-
-
-def _spare_inputs(folder: Path | None, paths: list[str]) -> None:
-    """Raise when a folder of results would be one of photos: the next run would read them as such.
-
-    Raises
-    ------
-    InputError
-        Naming the folder.
-    """
-    if folder is None:
-        return
-    place = folder.resolve()
-    for name in paths:
-        source = Path(name)
-        try:
-            inside = source.is_dir() and place.is_relative_to(source.resolve())
-            beside = source.is_file() and source.resolve().parent == place
-        except (OSError, ValueError):
-            continue  # a pattern: no file
-        if inside or beside:
-            raise InputError(f"segment: {folder} holds the photos that are read. Choose a folder of its own.")
+    except (ItemError, InputError, MemoryError) as error:
+        reason = "not enough memory" if isinstance(error, MemoryError) else error
+        print(f"unseen: {found.item}: no overlay: {reason}", file=sys.stderr)
 
 
 class _Printer:

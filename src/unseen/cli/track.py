@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unseen.cli.options import Background, Classes, Model, UnknownBelow, background_names
+from unseen.cli.options import Background, Classes, Device, Model, UnknownBelow, background_names, detector_on, model_on
 from unseen.cli.progress import progress
 from unseen.cli.streams import print_json
 from unseen.errors import InputError
-from unseen.validation import one_line
+from unseen.validation import counted, one_line
 
 if TYPE_CHECKING:
     from unseen.tracking.run import TrackReport
@@ -52,9 +52,12 @@ def track(
         str, typer.Option("--tracker", "-t", help="unseen, motion; or sort, bytetrack, ocsort, botsort to compare.")
     ] = "unseen",
     model: Model = "default",
+    device: Device = "cpu",
     threshold: Annotated[
         float | None,
-        typer.Option("--threshold", min=0, max=1, help="Score from which a box begins a track.", show_default="0.5"),
+        typer.Option(
+            "--threshold", min=0, max=1, help="Score from which a box begins a track.", show_default="the tracker's"
+        ),
     ] = None,
     overlap: Annotated[
         float, typer.Option("--overlap", min=0, max=1, help="Of boxes that overlap by more, the surest stays.")
@@ -62,7 +65,7 @@ def track(
     max_unseen: Annotated[
         float | None,
         typer.Option(
-            "--max-unseen", min=0, help="Frames after which a track that is not seen ends.", show_default="60"
+            "--max-unseen", min=0, help="Frames after which a track that is not seen ends.", show_default="120"
         ),
     ] = None,
     max_boxes: Annotated[int, typer.Option("--max-boxes", min=1, help="Boxes per frame: the surest.")] = 300,
@@ -113,7 +116,6 @@ def track(
     """Follow objects through a video and say what they are by what you write about the classes."""
     if detections is not None and detector != "default":
         raise InputError("track: give either --detector or --detections: both say where the boxes are. See --help.")
-    from unseen.recognizer import Recognizer
     from unseen.tracking.frames import open_frames
     from unseen.tracking.run import track_to_folder
     from unseen.tracking.zones import parse_line, parse_polygon
@@ -123,8 +125,9 @@ def track(
     lines = [parse_line(text, number=i) for i, text in enumerate(line or [], 1)]
     zones = [parse_polygon(text, what="zone", number=i) for i, text in enumerate(zone or [], 1)]
     regions = [parse_polygon(text, what="roi", number=i) for i, text in enumerate(roi or [], 1)]
+    chosen = detector if detections is not None else detector_on(detector, device)
     options: dict[str, Any] = {
-        "detector": detector,
+        "detector": chosen,
         "detections": detections,
         "tracker": tracker,
         "threshold": threshold,
@@ -137,10 +140,11 @@ def track(
         "label_weight": label_weight,
         "background": background_names(background),
     }
-    recognizer = Recognizer.load(model)
+    recognizer = model_on(model, device, chosen)
     with open_frames(source, every=every, start=start, end=end, rate=rate, live=live) as frames:
-        if frames.live and sys.stderr.isatty():
-            print("unseen: a live source; Ctrl-C ends it and writes the tables", file=sys.stderr)
+        if sys.stderr.isatty():
+            kind = "a live source; " if frames.live else ""
+            print(f"unseen: {kind}Ctrl-C ends it and writes the tables", file=sys.stderr)
         with progress("tracking", frames.total) as advance:
             report = track_to_folder(
                 recognizer,
@@ -160,8 +164,10 @@ def track(
             )
     if as_json:
         print_json(report.to_dict() | {"out": str(out)})
-        return
-    _tell(report, out)
+    else:
+        _tell(report, out)
+    if report.stopped and not frames.live:
+        raise typer.Exit(130)  # as shells count it: not all that was asked for was done
 
 
 def _tell(report: TrackReport, out: Path) -> None:
@@ -170,7 +176,8 @@ def _tell(report: TrackReport, out: Path) -> None:
     longest = sorted(report.tracks, key=lambda record: (-record.seen, record.id))
     for record in longest[:_SHOWN]:
         name = f"{one_line(record.name)} {percent(record.probability)}" if record.name else "unknown"
-        print(f"{record.id:>6}  {name:<32} {record.seen:>7,} frames  {record.begin:8.1f} s to {record.end:.1f} s")
+        seen = counted(record.seen, "frame")
+        print(f"{record.id:>6}  {name:<32} {seen:>14}  {record.begin:8.1f} s to {record.end:.1f} s")
     if len(longest) > _SHOWN:
         print(f"        {len(longest) - _SHOWN:,} more are in {out / 'tracks.csv'}")
     for name, ways in report.counts["lines"].items():
@@ -179,7 +186,7 @@ def _tell(report: TrackReport, out: Path) -> None:
         print(f"\nzone {one_line(name)}: at most {found['most']:,} at once; visitors {_kinds(found['visitors'])}")
     for note in report.notes:
         print(f"unseen: {one_line(note)}", file=sys.stderr)
-    print(f"\n{len(report.tracks):,} tracks in {report.frames:,} frames\nwritten: {out}")
+    print(f"\n{counted(len(report.tracks), 'track')} in {counted(report.frames, 'frame')}\nwritten: {out}")
 
 
 def _kinds(found: dict[str, int]) -> str:

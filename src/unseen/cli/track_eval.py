@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unseen.cli.streams import print_json
+from unseen.validation import counted, one_line
 
 if TYPE_CHECKING:
     from unseen.metrics.tracks import TrackScores
@@ -35,7 +38,12 @@ def track_eval(
     from unseen.tracking.sequences import read_hypotheses, read_truth
 
     found = read_hypotheses(hypotheses, truth)
-    scores = evaluate_tracks(found, read_truth(truth), threshold=threshold)
+    true = read_truth(truth)
+    if isinstance(found, Mapping) and isinstance(true, Mapping) and (without := sorted(set(true) - set(found))):
+        some = ", ".join(one_line(name) for name in without[:5]) + (", …" if len(without) > 5 else "")
+        note = f"no tracks for {counted(len(without), 'sequence')} of the truth, which count as missed"
+        print(f"unseen: {note}: {some}", file=sys.stderr)
+    scores = evaluate_tracks(found, true, threshold=threshold)
     if not isinstance(scores, dict):  # one file each
         scores = {hypotheses.name: scores}
     elif len(scores) == 2:  # one sequence: the sum of one says nothing new
@@ -47,8 +55,6 @@ def track_eval(
 
 
 def _print(scores: dict[str, TrackScores]) -> None:
-    from unseen.validation import one_line
-
     wide = max(8, *(len(one_line(name)) for name in scores))
     heads = ("HOTA", "DetA", "AssA", "MOTA", "IDF1", "switches", "missed", "false", "objects", "tracks")
     print(f"{'':<{wide}}" + "".join(f"{head:>9}" for head in heads))

@@ -94,6 +94,9 @@ class Proposals:
             parts["labels"] = tuple(labels)
         if probabilities is not None:
             parts["probabilities"] = np.asarray(probabilities, np.float32)
+        if not all(label is None or isinstance(label, str) for label in parts.get("labels", ())):
+            remedy = "Give None where there is none"
+            raise InputError(message("Proposals", "labels", "strings or None", labels, remedy))
         for name, part in parts.items():
             if len(part) != n:
                 got = verbatim(f"{len(part)} for {n} boxes")
@@ -111,6 +114,20 @@ class Proposals:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def check_classes(self, owner: str, n_classes: int) -> None:
+        """Raise where `probabilities` are about another number of classes.
+
+        Raises
+        ------
+        InputError
+            In the name of `owner`.
+        """
+        given = self.probabilities
+        if given is not None and (given.ndim != 2 or given.shape[1] != n_classes) and len(self):
+            expected = f"of shape ({len(self)}, {n_classes}), one for each class"
+            remedy = "Bind the detector to this vocabulary"
+            raise InputError(message(owner, "probabilities of the detector", expected, given, remedy))
 
 
 class BoundDetector(ABC):

@@ -53,14 +53,17 @@ def _coco_results(path: Path, content: list[Any], images: Path | None) -> BoxFil
             raise wrong(images, "", "its content", "a COCO data set with images", data)
         return _coco(path, data, content)
     # Numbers alone: COCO's own images are called by theirs.
-    ids = {one.get("image_id") for one in content if isinstance(one, dict)}
-    numbers = [i for i in ids if isinstance(i, int) and not isinstance(i, bool)]
-    kinds = sorted({one.get("category_id") for one in content if isinstance(one, dict)}, key=str)
     made = {
-        "images": [{"id": i, "file_name": str(i)} for i in sorted(numbers)],
-        "categories": [{"id": i, "name": None} for i in kinds if isinstance(i, int)],
+        "images": [{"id": i, "file_name": str(i)} for i in _numbers(content, "image_id")],
+        "categories": [{"id": i, "name": None} for i in _numbers(content, "category_id")],
     }
     return _coco(path, made, content)
+
+
+def _numbers(content: list[Any], key: str) -> list[int]:
+    """Return the whole numbers under a key of results, each once."""
+    values = [one.get(key) for one in content if isinstance(one, dict)]
+    return sorted({i for i in values if isinstance(i, int) and not isinstance(i, bool)})
 
 
 def _coco(path: Path, data: dict[str, Any], annotations: Any) -> BoxFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from unseen.detection.mot_rows import read_mot_rows
 from unseen.detection.readers import BoxFile, image_boxes, read_text, wrong
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_mot", "read_yolo"]
 
-#: No camera is older; frames beyond are a slip of the columns.
-_MOST_FRAMES = 1 << 40
 #: Class names are found here, in this order.
 _NAME_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names", "names.txt")
 _NO_LABELS = frozenset(
@@ -31,18 +30,11 @@ def read_mot(path: Path) -> BoxFile:
         With the line, when something in it is wrong.
     """
     rows: dict[int, list[tuple[Any, ...]]] = {}
-    for where, cells in _lines(path, ","):
-        if not 6 <= len(cells) <= 16:
-            raise wrong(path, where, "a row", "frame, track, left, top, width, height, confidence", ",".join(cells))
-        frame, track, left, top, width, height, *rest = _numbers(path, where, cells[:7])
-        if frame != int(frame) or not 0 <= frame < _MOST_FRAMES or track != int(track):
-            raise wrong(path, where, "frame and track", "whole numbers", f"{cells[0]}, {cells[1]}")
-        if width < 0 or height < 0:
-            raise wrong(path, where, "width and height", "at least 0", f"{cells[4]}, {cells[5]}")
+    table = read_mot_rows(path, owner="read_boxes", first=0, empty=True)
+    for frame, track, left, top, width, height, sure, _ in table.tolist():
         # Files of detections hold confidences, those of truth 1 or 0: whether the row counts. -1 says nothing.
-        sure = rest[0] if rest else 1.0
         box = (left - 1, top - 1, left - 1 + width, top - 1 + height)
-        score = min(max(sure, 0.0), 1.0) if sure >= 0 else 1.0
+        score = min(sure, 1.0) if sure >= 0 else 1.0
         rows.setdefault(int(frame), []).append((box, score, None, sure == 0, int(track)))
     images = {str(frame): image_boxes(str(frame), rows[frame], tracked=True) for frame in sorted(rows)}
     return BoxFile(path, "mot", (), images)
@@ -66,7 +58,7 @@ def read_yolo(path: Path) -> BoxFile:
     for file in sorted(labels.rglob("*.txt")):
         if file.name.lower() in _NO_LABELS or not file.is_file():
             continue
-        rows = [_yolo_row(file, where, cells, names) for where, cells in _lines(file, None)]
+        rows = [_yolo_row(file, where, cells, names) for where, cells in _lines(file)]
         item = file.relative_to(labels).with_suffix("").as_posix()
         images[item] = image_boxes(item, rows, relative=True)
     if not images:
@@ -122,10 +114,10 @@ def _names_of(file: Path) -> list[str]:
     return [str(name) for name in names]
 
 
-def _lines(path: Path, separator: str | None) -> Iterator[tuple[str, list[str]]]:
+def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield where each line with something on it is, and its cells."""
     for number, line in enumerate(read_text(path).splitlines(), 1):
-        cells = [cell.strip() for cell in line.split(separator)]
+        cells = [cell.strip() for cell in line.split()]
         while cells and not cells[-1]:
             cells.pop()
         if cells and not cells[0].startswith("#"):

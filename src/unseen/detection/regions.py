@@ -160,7 +160,11 @@ class _Finder:
 def _proposals(found: Any, item: str) -> Proposals:
     if isinstance(found, Proposals):
         return found
-    array = np.asarray(found, np.float32) if not isinstance(found, np.ndarray) else found
+    try:
+        array = found if isinstance(found, np.ndarray) else np.asarray(found, np.float32)
+    except (TypeError, ValueError):
+        expected = "an array of shape (n, 4), or (n, 5) with scores"
+        raise InputError(message(f"{_OWNER}: {item}", "boxes", expected, found, "Give every box four edges")) from None
     if array.ndim == 2 and array.shape[1] == 5:
         return Proposals(as_boxes(array[:, :4], owner=f"{_OWNER}: {item}"), array[:, 4])
     boxes = as_boxes(array, owner=f"{_OWNER}: {item}")

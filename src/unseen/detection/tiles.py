@@ -241,22 +241,25 @@ def _groups(boxes: Array, owner: Array, frames: Array, cut: Array, kinds: Array)
             i = int(parent[i])
         return i
 
-    candidates = np.flatnonzero(cut)
-    for place, i in enumerate(candidates):
-        for j in candidates[place + 1 :]:
-            if owner[i] == owner[j] or kinds[i] != kinds[j]:
-                continue
-            a, b = frames[owner[i]], frames[owner[j]]
-            both = np.concatenate([np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])])
+    cut_in = {int(i): np.flatnonzero(cut & (owner == i)) for i in np.unique(owner[cut])}
+    tiles = list(cut_in)
+    for place, i in enumerate(tiles):
+        for j in tiles[place + 1 :]:
+            both = np.concatenate([np.maximum(frames[i, :2], frames[j, :2]), np.minimum(frames[i, 2:], frames[j, 2:])])
             if (both[2:] <= both[:2]).any():
                 continue
-            shown = np.concatenate(
-                [np.maximum(boxes[[i, j], :2], both[:2]), np.minimum(boxes[[i, j], 2:], both[2:])], 1
-            )
-            if iou_matrix(shown[:1], shown[1:])[0, 0] >= _AGREE:
-                parent[root(int(j))] = root(int(i))
+            a, b = cut_in[i], cut_in[j]
+            agree = iou_matrix(_within(boxes[a], both), _within(boxes[b], both)) >= _AGREE
+            for first, second in np.argwhere(agree & (kinds[a][:, None] == kinds[b][None])).tolist():
+                parent[root(int(b[second]))] = root(int(a[first]))
     roots = np.array([root(i) for i in range(len(boxes))], np.intp)
     return [np.flatnonzero(roots == r) for r in dict.fromkeys(roots.tolist())]
+
+
+def _within(boxes: Array, frame: Array) -> Array:
+    """Return boxes as far as they lie in a frame."""
+    inside: Array = np.concatenate([np.maximum(boxes[:, :2], frame[:2]), np.minimum(boxes[:, 2:], frame[2:])], axis=1)
+    return inside
 
 
 def _swallowed(boxes: Array, cut: Array, kinds: Array) -> Array:

@@ -291,7 +291,7 @@ def _read_card(path: Path) -> _Card:
             raise ModelError(message(_OWNER, f"size in {path}", "a side or [height, width]", size, remedy))
         size = (sides[0], sides[1])
     strides = values.get("strides", [8, 16, 32])
-    if not isinstance(strides, list) or not strides or not all(_whole(step, 1) for step in strides[:9]):
+    if not isinstance(strides, list) or not 0 < len(strides) < 10 or not all(_whole(step, 1) for step in strides):
         remedy = "Write for example [8, 16, 32]"
         raise ModelError(message(_OWNER, f"strides in {path}", "a list of whole numbers", strides, remedy))
     words = {"layout": _LAYOUTS, "colour": _COLOURS, "place": _PLACES}

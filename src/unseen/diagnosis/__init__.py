@@ -7,10 +7,11 @@ from unseen.diagnosis.effects import Effect
 from unseen.diagnosis.failures import Diagnosis, diagnose
 from unseen.diagnosis.finding import Finding
 from unseen.diagnosis.hubness import measure_hubness
+from unseen.diagnosis.out_of_reach import measure_reach
 from unseen.diagnosis.page import to_html
 from unseen.diagnosis.predictions import diagnose_predictions
 from unseen.diagnosis.projection_error import measure_projection_error, projection_error
-from unseen.diagnosis.reach import Reach, measure_reach
+from unseen.diagnosis.reach import Reach
 from unseen.diagnosis.semantic_loss import (
     effective_rank,
     measure_semantic_loss,

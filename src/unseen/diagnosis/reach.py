@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from unseen.diagnosis.finding import Finding, Severity
 from unseen.errors import InputError, ModelError
 from unseen.methods.linalg import unit_rows
 from unseen.methods.samples import Samples
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
-    from matplotlib.axes import Axes
 
-__all__ = ["Reach", "measure_reach"]
+__all__ = ["Reach"]
 
 Array = np.ndarray[Any, Any]
 
@@ -30,7 +28,6 @@ _MEASURES = ("mahalanobis", "nearest")
 _FORMAT, _VERSION = "unseen-reach", 1
 _FOLDS = 5
 _ROWS = 4096
-_LISTED = 20
 # Arrays of a fit, with their number of dimensions.
 _FITTED = {"held_out_": 1, "bank_": 2, "mean_": 1, "axes_": 2, "variances_": 1, "floor_": 0}
 
@@ -322,85 +319,3 @@ class Reach(BaseEstimator):  # type: ignore[misc]
 
         distances: Array = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(self.bank_).kneighbors(X)[0]
         return distances
-
-
-def measure_reach(
-    reach: Reach,
-    X: npt.ArrayLike,
-    *,
-    level: float = 0.99,
-    names: Sequence[str] | None = None,
-) -> Finding:
-    """Measure how many vectors are out of reach.
-
-    Parameters
-    ----------
-    reach : Reach
-        Fitted to reference vectors.
-    X : array-like of shape (n, d)
-        Vectors that are to be recognised.
-    level : float, default 0.99
-        As for `Reach.within`.
-    names : sequence of str or None, default None
-        What the vectors are of, such as file names; None numbers them.
-
-    Returns
-    -------
-    Finding
-        ``figures``: ``out`` (how many), ``share``, ``expected`` (share among vectors of the reference's kind) and
-        ``p_value`` of so many by chance. ``rows``: those out of reach, farthest first, at most 20. ``severity``:
-        "none" where ``p_value`` is 0.01 or more, "strong" from a fifth of the vectors on.
-
-    Raises
-    ------
-    InputError
-        When names and vectors differ in number, or the reference is too small for the level.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> rng = np.random.default_rng(0)
-    >>> finding = measure_reach(Reach(normalize=False).fit(rng.normal(size=(200, 3))), rng.normal(size=(50, 3)) + 9)
-    >>> finding.severity, finding.figures["out"]
-    ('strong', 50.0)
-    """
-    from scipy.special import bdtrc
-
-    if not isinstance(reach, Reach):
-        raise InputError(message("measure_reach", "reach", "a fitted Reach", reach, "Pass Reach().fit(reference)"))
-    inside = reach.within(X, level=level)
-    n, out = len(inside), int((~inside).sum())
-    labels = [f"vector {i}" for i in range(n)] if names is None else [str(name) for name in names]
-    if len(labels) != n:
-        found = verbatim(str(len(labels)))
-        raise InputError(message("measure_reach", "names", f"one per vector, {n}", found, "Pass them in one order"))
-    chance = float(bdtrc(out - 1, n, 1 - level)) if out else 1.0
-    share = out / n
-    severity: Severity = "none" if chance >= 0.01 else "strong" if share >= 0.2 else "mild"
-    distances = reach.distances(X)
-    order = np.argsort(-distances, kind="stable")
-    usual = float(np.median(reach.held_out_)) or 1.0
-    rows = [
-        {"item": labels[i], "times_usual_distance": round(float(distances[i]) / usual, 3)}
-        for i in order[: min(out, _LISTED)]
-    ]
-    verdict = f"{out} of {n} are out of reach: farther from the reference than {level:.4g} of it."
-    if severity == "none":
-        verdict += " No more than chance makes."
-    else:
-        verdict += " Whatever is said of them is a guess: abstain (Reach.abstain), or train on photos like these."
-    figures = {"out": float(out), "share": share, "expected": 1 - level, "p_value": chance}
-
-    def draw(axes: Axes) -> None:
-        border = float(np.quantile(reach.held_out_, level, method="inverted_cdf"))
-        edges = list(np.histogram_bin_edges(np.concatenate([reach.held_out_, distances]) / usual, bins=40))
-        axes.hist(reach.held_out_ / usual, bins=edges, density=True, color="0.75", label="reference")
-        style: dict[str, Any] = {"histtype": "step", "color": "black", "hatch": "///", "label": "these"}
-        axes.hist(distances / usual, bins=edges, density=True, **style)
-        axes.axvline(border / usual, color="black", linestyle="--", label=f"level {level:.4g}")
-        axes.set_xlabel("distance from the reference,\nin units of the usual one")
-        axes.set_ylabel("density")
-        axes.set_title("How far from the reference")
-        axes.legend()
-
-    return Finding("domain_shift", "Out of reach", severity, verdict, figures, rows, draw)

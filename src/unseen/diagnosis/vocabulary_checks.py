@@ -9,7 +9,8 @@ import numpy as np
 from unseen.diagnosis.duplicates import duplicate_finding
 from unseen.diagnosis.finding import Finding, Severity
 from unseen.diagnosis.hubness import measure_hubness
-from unseen.diagnosis.reach import Reach, measure_reach
+from unseen.diagnosis.out_of_reach import measure_reach
+from unseen.diagnosis.reach import Reach
 from unseen.errors import InputError
 from unseen.methods.linalg import unit_rows
 from unseen.validation import check_number, message, verbatim
@@ -81,7 +82,7 @@ def check_recognizer(
     very different things one was, but all five were among the ten least usual, which the rows always name.
 
     Encodes every photo once. The measures are those of :func:`~unseen.diagnosis.hubness.measure_hubness`,
-    :func:`~unseen.vocabulary.check_vocabulary` and :func:`~unseen.diagnosis.reach.measure_reach`.
+    :func:`~unseen.vocabulary.check_vocabulary` and :func:`~unseen.diagnosis.out_of_reach.measure_reach`.
 
     References
     ----------

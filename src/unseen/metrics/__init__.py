@@ -1,6 +1,7 @@
 """Metrics: the field's definitions, each of which says what it does with ties and empty classes."""
 
 from unseen.metrics.accuracy import confusion_matrix, per_class_rates, per_class_top_k, top_k_accuracy, top_k_hits
+from unseen.metrics.boxes import AveragePrecision, average_precision
 from unseen.metrics.calibration import brier_score, expected_calibration_error, negative_log_likelihood
 from unseen.metrics.gzsl import (
     SeenUnseenCurve,
@@ -21,20 +22,25 @@ from unseen.metrics.masks import (
     pixel_confusion,
 )
 from unseen.metrics.ranking import average_precisions, mean_average_precision
+from unseen.metrics.tracks import TrackScores, evaluate_tracks
 from unseen.metrics.unknown import auroc, fpr_at_tpr
 
 __all__ = [
+    "AveragePrecision",
     "Comparison",
     "Hubs",
     "Interval",
     "SeenUnseenCurve",
+    "TrackScores",
     "auroc",
+    "average_precision",
     "average_precisions",
     "bootstrap_interval",
     "boundary_f_measure",
     "brier_score",
     "class_ious",
     "confusion_matrix",
+    "evaluate_tracks",
     "expected_calibration_error",
     "fpr_at_tpr",
     "generalized_accuracy",

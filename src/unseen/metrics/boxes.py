@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unseen.errors import InputError
-from unseen.validation import check_number, import_extra, message, verbatim
+from unseen.validation import check_number, counted, import_extra, message, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +54,8 @@ class AveragePrecision:
         return self.by_iou.get(0.5, float("nan"))
 
     def __str__(self) -> str:
-        return f"AP {self.ap:.3f}, AP50 {self.ap50:.3f} ({self.images:,} images, {self.boxes:,} boxes)"
+        of = f"{counted(self.images, 'image')}, {counted(self.boxes, 'box', 'boxes')}"
+        return f"AP {self.ap:.3f}, AP50 {self.ap50:.3f} ({of})"
 
 
 def average_precision(

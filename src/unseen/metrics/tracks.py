@@ -277,11 +277,13 @@ def _checked(
     """Return frames, ids from 0, boxes in order of frames, and the number of ids."""
     if given is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4)), 0
-    boxes = np.asarray(given.boxes, np.float64).reshape(-1, 4)
-    order = np.argsort(np.asarray(given.frames), kind="stable")
-    frames, ids = np.asarray(given.frames)[order].astype(np.int64), np.asarray(given.ids)[order]
-    if not np.isfinite(boxes).all() or not len(boxes) == len(frames) == len(ids):
+    boxes, frames, ids = np.asarray(given.boxes, np.float64), np.asarray(given.frames), np.asarray(given.ids)
+    boxes = boxes if boxes.size else boxes.reshape(-1, 4)
+    fits = boxes.ndim == 2 and boxes.shape[1] == 4 and frames.shape == ids.shape == (len(boxes),)
+    if not fits or not np.isfinite(boxes).all():
         raise InputError(message("evaluate_tracks", what, "frames, ids and finite boxes", boxes, "Give every box one"))
+    order = np.argsort(frames, kind="stable")
+    frames, ids = frames[order].astype(np.int64), ids[order]
     names, numbers = np.unique(ids, return_inverse=True)
     # One frame and id at most once: a track that is in two places fits any truth.
     pairs = np.stack([frames, numbers.astype(np.int64)], axis=1)

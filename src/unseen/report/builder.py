@@ -112,9 +112,9 @@ class ReportBuilder:
         self._title = title
         self._least = LeastCertain(int(check_number("ReportBuilder", "max_items", max_items, low=1, integer=True)))
         self._cards: dict[int, Card] = {}
-        self._examples = BestExamples(_PER_CLASS, 2 * _SHEET_CELLS)
+        self._examples: BestExamples[Card] = BestExamples(_PER_CLASS, 2 * _SHEET_CELLS)
         # Apart, lest many classes crowd them out.
-        self._unknown_examples = BestExamples(_PER_CLASS, _PER_CLASS)
+        self._unknown_examples: BestExamples[Card] = BestExamples(_PER_CLASS, _PER_CLASS)
         self._errors: list[tuple[str, str]] = []
         self._items = self._skipped = self._unknown = self._recognised = 0
         self._certainty = 0.0

@@ -35,12 +35,12 @@ class Thumbnail:
     height: int
 
     @classmethod
-    def of(cls, pixels: npt.NDArray[Any]) -> Thumbnail:
-        """Shrink and encode a uint8 RGB array of shape (height, width, 3)."""
+    def of(cls, pixels: npt.NDArray[Any], *, side: int = THUMBNAIL) -> Thumbnail:
+        """Shrink to `side` pixels, the longer one, and encode a uint8 RGB array of shape (height, width, 3)."""
         from PIL import Image, features
 
         picture = Image.fromarray(pixels)
-        picture.thumbnail((THUMBNAIL, THUMBNAIL))
+        picture.thumbnail((side, side))
         file = io.BytesIO()
         # WebP is half the size of JPEG here, but a Pillow built from source may lack it.
         if features.check("webp"):

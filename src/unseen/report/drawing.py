@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unseen.report.cards import percent
 from unseen.report.sheet import drawable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Colour = tuple[int, int, int]
 
-__all__ = ["UNKNOWN", "colour_of", "draw_boxes", "draw_detections"]
+__all__ = ["UNKNOWN", "colour_of", "draw_boxes", "draw_detections", "font_for", "written"]
 
 # Neighbours far apart in hue and lightness; all of them show on dark and on light ground.
 _PALETTE: tuple[Colour, ...] = (
@@ -61,7 +62,9 @@ def colour_of(position: int) -> Colour:
     return (red + 255) // 2, (green + 255) // 2, (blue + 255) // 2
 
 
-def draw_detections(pixels: npt.NDArray[np.uint8], detections: Detections) -> npt.NDArray[np.uint8]:
+def draw_detections(
+    pixels: npt.NDArray[np.uint8], detections: Detections, *, side: int | None = None
+) -> npt.NDArray[np.uint8]:
     """Return a picture with its boxes, their classes and scores; unknown ones are grey and dashed.
 
     Parameters
@@ -70,13 +73,25 @@ def draw_detections(pixels: npt.NDArray[np.uint8], detections: Detections) -> np
         The picture in RGB; it is not changed.
     detections : Detections
         What was found in it.
+    side : int or None, default None
+        Shrink the picture first, so that its longer side has at most so many pixels; lines and letters stay sharp.
     """
+    boxes = detections.boxes
+    if side is not None and max(pixels.shape[:2]) > side:
+        from PIL import Image
+
+        picture = Image.fromarray(pixels)
+        picture.thumbnail((side, side))
+        boxes = boxes * np.array([picture.width / pixels.shape[1], picture.height / pixels.shape[0]] * 2, np.float32)
+        pixels = np.asarray(picture)
     colours, texts = [], []
     for i, name in enumerate(detections.best()):
         position = int(detections.top[i, 0]) if detections.top.shape[1] else 0
         colours.append(UNKNOWN if name is None else colour_of(position))
-        texts.append(f"{_written(name, position) if name is not None else 'unknown'} {_percent(detections.scores[i])}")
-    return draw_boxes(pixels, detections.boxes, texts=texts, colours=colours, dashed=detections.unknown)
+        texts.append(
+            f"{written(name, position) if name is not None else 'unknown'} {percent(float(detections.scores[i]))}"
+        )
+    return draw_boxes(pixels, boxes, texts=texts, colours=colours, dashed=detections.unknown)
 
 
 def draw_boxes(
@@ -156,7 +171,7 @@ def _chip(
     taken: Sequence[tuple[int, int, int, int]],
 ) -> tuple[int, int, int, int]:
     """Write a text on its colour; returns the place it takes."""
-    font = _font_for(text, size)
+    font = font_for(text, size)
     pad = max(2, size // 4)
     ascent, descent = font.getmetrics()
     # Of what is written, for fonts whose metrics leave much room above.
@@ -192,12 +207,8 @@ def _ink(colour: Colour) -> Colour:
     return (255, 255, 255) if 1.05 / (luminance + 0.05) >= 0.7 * (luminance + 0.05) / 0.05 else (16, 18, 22)
 
 
-def _percent(score: Any) -> str:
-    return f"{min(max(float(score), 0), 1):.0%}"
-
-
-def _written(name: str, position: int) -> str:
-    """Return a class's name as some font here can write it, at most 40 letters of it."""
+def written(name: str, position: int) -> str:
+    """Return a name as some font here can write it, at most 40 letters of it; else the number of its class."""
     text = " ".join(name.split())
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
     if any(_writes(path, text) for path in (None, *_FONTS)):
@@ -205,7 +216,7 @@ def _written(name: str, position: int) -> str:
     return drawable(text) or f"class {position + 1}"
 
 
-def _font_for(text: str, size: int) -> Any:
+def font_for(text: str, size: int) -> Any:
     """Return the first font that can write all of a text; the one inside Pillow where none can."""
     path = next((path for path in (None, *_FONTS) if _writes(path, text)), None)
     return _font(path, size)

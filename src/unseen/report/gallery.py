@@ -33,13 +33,13 @@ class Tile:
     probability : float
         How likely it shows what was asked for, in [0, 1].
     read : callable
-        Returns the picture, small, as uint8 (height, width, 3), or None where there is none to show.
+        Returns the picture as uint8 (height, width, 3), or made small already, or None where there is none to show.
     """
 
     item: str
     rank: int
     probability: float
-    read: Callable[[], npt.NDArray[Any] | None]
+    read: Callable[[], npt.NDArray[Any] | Thumbnail | None]
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,19 @@ class Wall:
 
 
 def render_gallery(
-    title: str, tiles: Sequence[tuple[str, str]], walls: Sequence[Wall], settings: Mapping[str, Any]
+    title: str,
+    tiles: Sequence[tuple[str, str]],
+    walls: Sequence[Wall],
+    settings: Mapping[str, Any],
+    *,
+    errors: Sequence[tuple[str, str]] = (),
+    skipped: int = 0,
+    large: bool = False,
 ) -> str:
     """Return the page as HTML: pictures embedded, nothing loaded from anywhere, every name escaped.
 
-    At most 1,000 pictures are shown; walls beyond that are named with what was left out.
+    At most 1,000 pictures are shown; walls beyond that are named with what was left out. `errors` are items that could
+    not be used, with the reasons, the first of `skipped`; `large` gives pictures more room.
     """
     from markupsafe import Markup
 
@@ -78,14 +86,17 @@ def render_gallery(
             style=Markup(style),  # noqa: S704  ours; everything else goes through the escape
             tiles=[(printable(label, 60), printable(value, 60)) for label, value in tiles],
             walls=shown,
+            errors=[(printable(item), printable(reason, 400)) for item, reason in errors],
+            skipped=skipped,
+            large=large,
             settings=[(printable(str(key)), printable(str(value), 400)) for key, value in settings.items()],
         )
     )
 
 
 def _card(tile: Tile) -> dict[str, Any]:
-    pixels = tile.read()
-    picture = None if pixels is None else Thumbnail.of(pixels)
+    found = tile.read()
+    picture = found if found is None or isinstance(found, Thumbnail) else Thumbnail.of(found)
     *above, name = printable(tile.item).rsplit("/", 2)
     return {
         "rank": tile.rank,

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from unseen.report.cards import Card
-
 __all__ = ["BestExamples", "LeastCertain"]
+
+
+class _Numbered(Protocol):
+    @property
+    def index(self) -> int:
+        """Its place among all that came, its own."""
+
+
+_Kept = TypeVar("_Kept", bound=_Numbered)
 
 
 class LeastCertain:
@@ -49,7 +56,7 @@ class LeastCertain:
         return [-index for heap in (self._unknown, self._recognised) for _, index in sorted(heap, reverse=True)]
 
 
-class BestExamples:
+class BestExamples(Generic[_Kept]):
     """The most certain items of each class, a few per class and at most `limit` in all.
 
     Parameters
@@ -68,7 +75,7 @@ class BestExamples:
         self._per_class = per_class
         self._limit = limit
         self._heaps: dict[int, list[tuple[float, int]]] = {}
-        self._cards: dict[int, Card] = {}
+        self._cards: dict[int, _Kept] = {}
 
     def admits(self, group: int, certainty: float, index: int) -> bool:
         """Tell whether an item would stay if it were added; cheap, so that thumbnails can wait for it."""
@@ -85,7 +92,7 @@ class BestExamples:
             len(heap) + 1 == most and key > min(h[0] for h in self._heaps.values() if len(h) == most)
         )
 
-    def add(self, group: int, certainty: float, card: Card) -> None:
+    def add(self, group: int, certainty: float, card: _Kept) -> None:
         """Take in a card of class `group`."""
         heap = self._heaps.setdefault(group, [])
         heapq.heappush(heap, (certainty, -card.index))
@@ -101,7 +108,7 @@ class BestExamples:
         if not self._heaps[group]:
             del self._heaps[group]
 
-    def choose(self, groups: Sequence[int], limit: int) -> list[Card]:
+    def choose(self, groups: Sequence[int], limit: int) -> list[_Kept]:
         """Return up to `limit` cards: the best of each group in turn, then the second best, and so on.
 
         The cards come back grouped, in the order of `groups`, best first.

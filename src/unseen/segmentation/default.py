@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from unseen.decision.background import background_of
+from unseen.detection.evidence import relations
 from unseen.encoders.dense import dense_features
 from unseen.encoders.prompts import background_vectors, check_vocabulary
 from unseen.prototypes import Prototypes
@@ -28,18 +29,20 @@ Array = np.ndarray[Any, Any]
 
 #: Shorter sides that a picture is looked at, in units of what the encoder reads; encoders without a map cost more.
 _SCALES, _WINDOW_SCALES = (1.0, 1.5, 2.0), (2.0,)
+#: How much evidence at each of these counts: the finest tells best where an object ends.
+_WEIGHTS, _WINDOW_WEIGHTS = (1.0, 1.0, 2.0), (1.0,)
 #: How steeply shares go from nothing to something between the means of the two.
 _STEEP = 4.0
 #: Where between those means the border lies: what surrounds an object is seen in part at coarse places, so not midway.
-_BORDER = 0.8
+_BORDER = 0.65
 
 
 class DefaultSegmenter(Segmenter):
     r"""Ask the recogniser about every place.
 
-    Where the method has learned from classes of its own (the default model), how much is at a place is told by how like
-    one of those s it looks, and how far by one related to the class c that is asked for:
-    :math:`e_c = \max_s f_s \cdot \sum_s p_s r_{cs}`, r being the relation of names in standard deviations above the
+    Where the method has learned from classes s of its own (the default model), how much is at a place is told by how
+    strong its vector x is, and by how related what it looks like is to the class c that is asked for:
+    :math:`e_c = \lVert x \rVert \sum_s p_s r_{cs}`, r being the relation of names in standard deviations above the
     mean. The picture is then parted into what has much of it and what has little (Otsu). Elsewhere (CLIP and its kin)
     classes compete with the background's words at each place.
 
@@ -85,7 +88,7 @@ class _Bound(BoundSegmenter):
         }
         self._everything = written is not None and not len(written)
         if self._seen is not None:
-            self._relations = _relations(self._classes.vectors, self._seen.vectors)
+            self._relations = relations(self._classes.vectors, self._seen.vectors)
 
     def propose(self, picture: Picture) -> npt.NDArray[np.float32]:
         height, width = picture.pixels.shape[:2]
@@ -97,7 +100,8 @@ class _Bound(BoundSegmenter):
         logits: Array = np.zeros((*shape, self._classes.n_classes), np.float32)
         others: Array = np.zeros(shape, np.float32)
         evidence: Array = np.zeros(shape, np.float32)
-        for found in maps:
+        weights = _WEIGHTS if self._encoder.has_map else _WINDOW_WEIGHTS
+        for found, weight in zip(maps, weights, strict=True):
             vectors = found.vectors.reshape(-1, found.vectors.shape[-1])
             scores = self._score["classes"](vectors) / self._decision.temperature
             logits += found.spread(scores.reshape(*found.shape, -1), shape) / len(maps)
@@ -108,9 +112,9 @@ class _Bound(BoundSegmenter):
             if self._seen is not None and not self._everything:
                 of_seen = self._score["seen"](vectors)
                 shares = softmax(of_seen / self._decision.temperature, axis=1)
-                related = (shares @ self._relations.T).max(axis=1) * np.maximum(of_seen.max(axis=1), 0)
+                related = (shares @ self._relations.T).max(axis=1) * np.linalg.norm(vectors, axis=1)
                 related /= max(float(related.std()), 1e-9)
-                evidence += found.spread(related.reshape(found.shape), shape)
+                evidence += weight * found.spread(related.reshape(found.shape), shape)
         classes = np.moveaxis(logits, 2, 0)
         if self._everything:
             return _stacked(softmax(classes, axis=0), np.ones(shape))
@@ -159,16 +163,6 @@ def _around(places: Array, cells: int, length: int) -> tuple[int, int]:
     low, high = int(places.min()) / cells, (int(places.max()) + 1) / cells
     margin = 0.1 * (high - low)
     return max(0, int((low - margin) * length)), min(length, max(1, int(np.ceil((high + margin) * length))))
-
-
-def _relations(classes: Array, seen: Array) -> Array:
-    """Return how much nearer than most each class (C, S) is to each seen one, in standard deviations; 0 for less."""
-    a = classes / np.maximum(np.linalg.norm(classes, axis=1, keepdims=True), 1e-12)
-    b = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-12)
-    cosines = a @ b.T
-    spread = np.maximum(cosines.std(axis=1, keepdims=True), 1e-9)
-    relations: Array = np.maximum((cosines - cosines.mean(axis=1, keepdims=True)) / spread, 0)
-    return relations
 
 
 def _parted(evidence: Array) -> Array:

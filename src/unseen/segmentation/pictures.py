@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unseen.errors import InputError
+from unseen.report.cards import percent
+from unseen.report.drawing import font_for, written
 from unseen.validation import check_number, message, verbatim
 
 if TYPE_CHECKING:
@@ -56,8 +57,13 @@ def label_image(found: Segmentation) -> Image.Image:
     return image
 
 
-def overlay(found: Segmentation, image: Any, *, opacity: float = 0.5, legend: bool = True) -> Image.Image:
-    """Return the image with each class in its colour; see :meth:`unseen.segmentation.Segmentation.overlay`."""
+def overlay(
+    found: Segmentation, image: Any, *, opacity: float = 0.5, legend: bool = True, side: int | None = None
+) -> Image.Image:
+    """Return the image with each class in its colour; see :meth:`unseen.segmentation.Segmentation.overlay`.
+
+    Where `side` is given, the image is shrunk first, so that its longer side has at most so many pixels.
+    """
     from PIL import Image
 
     from unseen.inputs.images import open_image
@@ -67,22 +73,27 @@ def overlay(found: Segmentation, image: Any, *, opacity: float = 0.5, legend: bo
     if photo.size != found.size:
         sizes = verbatim(f"{photo.width} x {photo.height} for {found.size[0]} x {found.size[1]}")
         raise InputError(message("overlay", "image", "the one that was segmented", sizes, "Pass that one"))
+    labels = found.labels
+    if side is not None and max(photo.size) > side:
+        photo = photo.copy()
+        photo.thumbnail((side, side))
+        labels = np.asarray(Image.fromarray(labels.astype(np.int32)).resize(photo.size, Image.Resampling.NEAREST))
     pixels = np.asarray(photo).astype(np.float32)
     present = found.present()
     colours = np.array([_rgb(i) for i in range(len(found.names))], np.float32)
-    inside = found.labels >= 0
-    pixels[inside] = (1 - opacity) * pixels[inside] + opacity * colours[found.labels[inside]]
+    inside = labels >= 0
+    pixels[inside] = (1 - opacity) * pixels[inside] + opacity * colours[labels[inside]]
     pixels[~inside] = pixels[~inside] * (1 - 0.25 * opacity)
-    width = max(1, round(max(found.size) / 500))
-    line = _outline(found.labels, width) & inside
-    pixels[line] = 0.35 * colours[found.labels[line]] + 0.65 * 255
+    width = max(1, round(max(photo.size) / 500))
+    line = _outline(labels, width) & inside
+    pixels[line] = 0.35 * colours[labels[line]] + 0.65 * 255
     drawn = Image.fromarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
     if not legend:
         return drawn
     return _with_legend(drawn, [(found.names.index(name), name) for name in present], found)
 
 
-def _outline(labels: npt.NDArray[np.int16], width: int) -> npt.NDArray[np.bool_]:
+def _outline(labels: npt.NDArray[Any], width: int) -> npt.NDArray[np.bool_]:
     from scipy.ndimage import maximum_filter, minimum_filter
 
     size = 2 * width + 1
@@ -103,18 +114,16 @@ def _with_legend(drawn: Image.Image, classes: list[tuple[int, str]], found: Segm
     """Return the picture above a strip with a square of colour, name and share for each class."""
     from PIL import Image, ImageDraw
 
-    from unseen.report.sheet import drawable
-
     size = max(13, min(28, round(drawn.width / 36)))
     line, gap = round(size * 1.7), size
-    font, shares = _font(size), found.fractions()
-    entries = [(i, f"{drawable(name) or f'class {i + 1}'}  {_percent(shares[name])}") for i, name in classes]
+    shares = found.fractions()
+    entries = [(i, f"{written(name, i)}  {percent(shares[name])}") for i, name in classes]
     if not entries:
         entries = [(-1, "none of the classes found")]
     rows: list[list[tuple[int, str, float]]] = [[]]
     x = float(gap)
     for i, text in entries:
-        wide = 1.6 * size + font.getlength(text)
+        wide = 1.6 * size + font_for(text, size).getlength(text)
         if x > gap and x + wide > drawn.width - gap:
             rows.append([])
             x = float(gap)
@@ -129,16 +138,5 @@ def _with_legend(drawn: Image.Image, classes: list[tuple[int, str]], found: Segm
         for i, text, left in row_entries:
             if i >= 0:
                 pen.rounded_rectangle((left, middle - size // 2, left + size, middle + size // 2), size // 4, _rgb(i))
-            pen.text((left + (1.6 * size if i >= 0 else 0), middle), text, _INK, font, "lm")
+            pen.text((left + (1.6 * size if i >= 0 else 0), middle), text, _INK, font_for(text, size), "lm")
     return sheet
-
-
-def _percent(share: float) -> str:
-    return "<1%" if share < 0.005 else f"{share:.0%}"
-
-
-@cache
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)

@@ -140,6 +140,8 @@ class BoxFinder:
             raise InputError(
                 message("detect", "detector.propose", f"a list of {len(pictures)}", got, "Return one for each picture")
             )
+        for p in proposals:
+            p.check_classes("detect", len(self.names))
         chosen = [_choose(p, picture.size, self._most) for p, picture in zip(proposals, pictures, strict=True)]
         crops = [
             Crop(picture.pixels, box)
@@ -325,6 +327,8 @@ class _Chosen:
 
 def _choose(proposals: Proposals, size: tuple[int, int], most: int) -> _Chosen:
     fine = usable_boxes(proposals.boxes, size) & np.isfinite(proposals.scores)
+    if proposals.error is not None:  # with boxes or without
+        fine[:] = False
     if proposals.probabilities is not None:
         fine &= np.isfinite(proposals.probabilities).all(axis=1)
     rows = np.flatnonzero(fine)

@@ -14,7 +14,7 @@ from unseen.inputs.images import open_image
 from unseen.inputs.sources import iter_images
 from unseen.registry import SEGMENTERS
 from unseen.segmentation.base import BoundSegmenter, Segmenter
-from unseen.segmentation.refine import guided_filter, with_colours
+from unseen.segmentation.refine import cut_out, guided_filter, with_colours
 from unseen.segmentation.result import Segmentation
 from unseen.validation import check_choice, check_number, message
 
@@ -33,7 +33,7 @@ __all__ = ["REFINEMENTS", "load_segmenter", "segment_images"]
 Array = np.ndarray[Any, Any]
 
 #: What `refine` may be.
-REFINEMENTS = ("colours", "guided", "none")
+REFINEMENTS = ("colours", "guided", "grabcut", "none")
 #: Longer side that shares are refined at; the answer is enlarged to the picture's own size.
 _LONGEST = 768
 #: Classes that are refined; the others have next to nothing.
@@ -42,8 +42,15 @@ _MOST_CLASSES = 32
 _STRIP = 256
 
 
-def load_segmenter(spec: str | Segmenter) -> Segmenter:
+def load_segmenter(spec: str | Segmenter, **options: Any) -> Segmenter:
     """Return a segmenter by its name: ``default``, ``hf:<id or folder>``, or one that another package registers.
+
+    Parameters
+    ----------
+    spec : str or Segmenter
+        The name; a segmenter is returned as it is.
+    **options
+        Keyword arguments of the segmenter's class.
 
     Raises
     ------
@@ -62,7 +69,7 @@ def load_segmenter(spec: str | Segmenter) -> Segmenter:
         expected = f"{scheme!r} alone" if takes is None else f"{scheme!r} with a model after a colon"
         remedy = "Leave out what follows it" if takes is None else f"Write {scheme}:{takes}"
         raise InputError(message(owner, "segmenter", expected, spec, remedy))
-    made: Segmenter = cls() if takes is None else cls(argument)
+    made: Segmenter = cls(**options) if takes is None else cls(argument, **options)
     made.spec = spec
     return made
 
@@ -78,7 +85,40 @@ def segment_images(
     refine: str = "colours",
     strict: bool = False,
 ) -> Iterator[Segmentation]:
-    """Yield the segmentation of each image as it is read; see :meth:`unseen.Recognizer.segment` for the parameters."""
+    """Yield which class each pixel of images is of, one image after another.
+
+    Parameters
+    ----------
+    recognizer : Recognizer
+        What recognises.
+    images : path, folder, PIL image, array, bytes, or an iterable or generator of those
+        What to look at.
+    vocabulary : Vocabulary
+        The classes.
+    segmenter : str or Segmenter, default "default"
+        What looks: ``"default"``, the recogniser at every place; ``"hf:<id or folder>"``, a CLIPSeg.
+    background : sequence of str or None, default None
+        What an image may show besides the classes, written like class names. Empty: nothing else, so that every
+        pixel is of a class. None: a few general words where the model asks for some.
+    threshold : float, default 0.2
+        A class that is less likely to be in the image than this gets no pixels, in [0, 1].
+    refine : {"colours", "guided", "grabcut", "none"}, default "colours"
+        How answers are drawn to the edges of objects: by the colours of the image and its edges, by edges alone,
+        by both and then by GrabCut (extra ``vision``; finer outlines, slower), or not at all.
+    strict : bool, default False
+        Raise at the first image that cannot be used, in place of reporting it and going on.
+
+    Yields
+    ------
+    Segmentation
+
+    Raises
+    ------
+    InputError
+        When an argument is out of range or a path does not exist.
+    ItemError
+        With `strict`, when an image cannot be used.
+    """
     threshold = check_number("segment", "threshold", threshold, low=0, high=1)
     check_choice("segment", "refine", refine, REFINEMENTS)
     names = check_vocabulary(vocabulary).names
@@ -118,7 +158,7 @@ def _stream(
                 if item.error is not None:
                     raise ItemError(item.error)
                 image = open_image(item.content)  # type: ignore[arg-type]  # content is there where no error is
-                labels, probabilities = _segment(bound, item.name, image, threshold, refine)
+                labels, probabilities = _segment(bound, item.name, image, len(names), threshold, refine)
             except (ItemError, MemoryError) as problem:
                 reason = str(problem) if isinstance(problem, ItemError) else "too large: not enough memory for it"
                 if strict:
@@ -132,7 +172,7 @@ def _stream(
 
 
 def _segment(
-    bound: BoundSegmenter, name: str, image: Image.Image, threshold: float, refine: str
+    bound: BoundSegmenter, name: str, image: Image.Image, n_classes: int, threshold: float, refine: str
 ) -> tuple[Array, Array]:
     from PIL import Image as PILImage
 
@@ -142,11 +182,10 @@ def _segment(
         size = (max(1, round(image.width * zoom)), max(1, round(image.height * zoom)))
         small = image.resize(size, PILImage.Resampling.BOX)
     picture = Picture(name, np.asarray(small))
-    shares = _checked(bound.propose(picture))
+    shares = _checked(bound.propose(picture), n_classes)
     if threshold > 0:
         presence = bound.presence(picture, shares)
         shares = _without(_weighed(shares, presence), presence < threshold)
-    n_classes = len(shares) - 1
     kept = _likeliest(shares)
     part = np.concatenate([shares[kept], 1 - shares[kept].sum(axis=0, keepdims=True)]).clip(0, 1)
     pixels = refined(picture.pixels, part, refine)
@@ -163,10 +202,11 @@ def refined(picture: npt.NDArray[np.uint8], shares: npt.NDArray[np.float32], ref
     large = np.stack([_resized(share, size) for share in shares])
     if refine == "none" or len(shares) == 1:
         return large
-    if refine == "colours":
+    if refine != "guided":
         large = with_colours(picture, large)
     radius = max(2, round(max(size) / 50))
-    return np.clip(guided_filter(picture, large, radius=radius), 0, 1)
+    smooth = np.clip(guided_filter(picture, large, radius=radius), 0, 1)
+    return cut_out(picture, smooth) if refine == "grabcut" else smooth
 
 
 def _resized(values: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -176,9 +216,9 @@ def _resized(values: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDAr
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR), np.float32)
 
 
-def _checked(shares: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    if shares.ndim != 3 or not shares.size or not np.isfinite(shares).all():
-        expected = "finite shares of shape (C + 1, gh, gw)"
+def _checked(shares: npt.NDArray[np.float32], n_classes: int) -> npt.NDArray[np.float32]:
+    if shares.ndim != 3 or len(shares) != n_classes + 1 or not shares.size or not np.isfinite(shares).all():
+        expected = f"finite shares of shape ({n_classes + 1}, gh, gw)"
         raise InputError(
             message("segment", "what the segmenter says", expected, shares, "Mend or change the segmenter")
         )

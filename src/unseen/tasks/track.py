@@ -10,20 +10,20 @@ import numpy as np
 
 from unseen.detection.base import BoundDetector, Detector, Picture, Proposals
 from unseen.detection.boxes import clip_boxes, usable_boxes
-from unseen.detection.judge import LABEL_WEIGHT, BoxJudge
+from unseen.detection.judge import BoxJudge
 from unseen.detection.loading import bind_detector
 from unseen.detection.nms import nms as suppress
-from unseen.errors import InputError
-from unseen.registry import TRACKERS
 from unseen.tracking.ahead import ahead
 from unseen.tracking.appearance import BoxVectors
-from unseen.tracking.base import FrameBoxes, Tracker
+from unseen.tracking.base import FrameBoxes
+from unseen.tracking.camera import camera_motion
 from unseen.tracking.detections_file import FileBoxes
 from unseen.tracking.frames import Frame, Frames, PhotoFrames, open_frames
+from unseen.tracking.loading import load_tracker
 from unseen.tracking.result import TrackedFrame
 from unseen.tracking.track_classes import TrackClasses
 from unseen.tracking.zones import Polygon, anchors, inside
-from unseen.validation import check_choice, check_number, message
+from unseen.validation import check_choice, check_number
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -32,59 +32,20 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from unseen.recognizer import Recognizer
+    from unseen.tracking.base import Tracker
     from unseen.vocabulary import Vocabulary
 
-__all__ = ["BoxTracker", "load_tracker", "track"]
+__all__ = ["LABEL_WEIGHT", "BoxTracker", "track"]
 
 #: Boxes of different classes that overlap by more than this are one thing, where nobody says otherwise.
 OVERLAP = 0.7
+#: How much a detector's own word for a box counts beside the picture, where nobody says how much; what tracking was
+#: measured with.
+LABEL_WEIGHT = 0.5
 #: Frames between looks at what a track is, where nothing is in doubt.
 CLASSIFY_EVERY = 10
 #: Gaps in time longer than so many usual frames are not worth more.
 _LONGEST_GAP = 1000.0
-
-
-def load_tracker(
-    tracker: str | Tracker, *, high_score: float | None = None, max_unseen: float | None = None
-) -> Tracker:
-    """Return a tracker by its name, or the one that was handed in, made new.
-
-    Parameters
-    ----------
-    tracker : str or Tracker
-        A name of :data:`unseen.registry.TRACKERS`, or a tracker.
-    high_score, max_unseen : float or None, default None
-        For our own trackers: see :class:`~unseen.tracking.tracker.MotionTracker`; None for its defaults.
-
-    Raises
-    ------
-    UnknownNameError
-        When there is no tracker of that name.
-    InputError
-        When a setting is given to a tracker that does not have it.
-    """
-    given = {"high_score": high_score, "max_unseen": max_unseen}
-    options = {name: value for name, value in given.items() if value is not None}
-    if isinstance(tracker, Tracker):
-        tracker.reset()
-        return tracker
-    if not isinstance(tracker, str):
-        raise InputError(
-            message("track", "tracker", "a tracker or the name of one", tracker, "Pass for example 'unseen'")
-        )
-    kind = TRACKERS.get(tracker)
-    import inspect
-
-    known = inspect.signature(kind).parameters
-    if options and "low_score" in known and "high_score" in options:
-        low = known["low_score"].default
-        options["low_score"] = min(low, options["high_score"])
-    for name in list(options):
-        if name not in known:
-            remedy = "Leave it out, or choose the trackers unseen or motion"
-            raise InputError(message("track", name, f"left out with tracker {tracker!r}", options[name], remedy))
-    made: Tracker = kind(**options)
-    return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +118,7 @@ class BoxTracker:
         name = "file"
         if self._file is None:
             self._detector, name = bind_detector("track", detector, recognizer, vocabulary, background)
-        self._camera = _camera() if camera and self.tracker.uses_motion else None
+        self._camera = camera_motion() if camera and self.tracker.uses_motion else None
         self._size: tuple[int, int] | None = None
         self._before: Frame | None = None
         self._first_id, self._last_id = 0, 0
@@ -211,7 +172,9 @@ class BoxTracker:
             return self._file.propose(frame)
         if self._detector is None:  # closed
             return Proposals.failed("the detector was closed")
-        return self._detector.propose([Picture(frame.name, frame.pixels)])[0]
+        found = self._detector.propose([Picture(frame.name, frame.pixels)])[0]
+        found.check_classes("track", len(self.names))
+        return found
 
     # -- following them ----------------------------------------------------------------------------------
 
@@ -307,24 +270,14 @@ class BoxTracker:
         # A live source has a thread already, and frames that wait in a queue would be old.
         read: Any = frames if frames.live else ahead(frames, lambda frame: frame)
         depth = 1 if frames.live else 2
-        with closing(ahead(ahead(read, self.look, depth=depth), self.follow, depth=depth)) as followed:
+        looked = ahead(read, self.look, depth=depth)
+        with closing(ahead(looked, self.follow, depth=depth, on_stop=frames.stop)) as followed:
             yield from followed
 
     def close(self) -> None:
         """Let go of what the detector holds."""
         if self._detector is not None:
             self._detector.close()
-
-
-def _camera() -> Any:
-    """Return what finds the camera's motion, or None where opencv is not installed."""
-    from unseen.errors import MissingExtraError
-    from unseen.tracking.camera import CameraMotion
-
-    try:
-        return CameraMotion()
-    except MissingExtraError:
-        return None
 
 
 def track(

@@ -17,11 +17,14 @@ _S = TypeVar("_S")
 _PATIENCE = 0.1
 
 
-def ahead(source: Iterable[_T], work: Callable[[_T], _S], *, depth: int = 2) -> Generator[_S, None, None]:
+def ahead(
+    source: Iterable[_T], work: Callable[[_T], _S], *, depth: int = 2, on_stop: Callable[[], None] | None = None
+) -> Generator[_S, None, None]:
     """Yield ``work(item)`` for each item, in order; a thread draws and works up to `depth` results ahead.
 
     What goes wrong in the thread is raised where the results are taken. When the taker stops early, the thread ends
-    after the item it is at, and the source is closed.
+    after the item it is at, and the source is closed; `on_stop` is called first, so that a source that waits for a
+    stream gives up.
 
     Examples
     --------
@@ -66,4 +69,6 @@ def ahead(source: Iterable[_T], work: Callable[[_T], _S], *, depth: int = 2) -> 
             yield found  # type: ignore[misc]  # a result wherever `more` says so
     finally:
         stop.set()
+        if on_stop is not None:
+            on_stop()
         thread.join()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unseen.report.cards import percent
-from unseen.report.drawing import UNKNOWN, colour_of, draw_boxes
-from unseen.report.sheet import drawable
+from unseen.report.drawing import UNKNOWN, colour_of, draw_boxes, font_for, written
 from unseen.tracking.zones import anchors
 
 if TYPE_CHECKING:
@@ -63,9 +61,10 @@ class Annotator:
         if self._trail:
             self._trails(pen, tracked, thick)
         colours, texts = [], []
-        for number, name, share in zip(tracked.ids, tracked.best(), tracked.probabilities, strict=True):
+        shown = zip(tracked.ids, tracked.best(), tracked.classes, tracked.probabilities, strict=True)
+        for number, name, position, share in shown:
             colours.append(UNKNOWN if name is None else colour_of(int(number) - 1))
-            what = "unknown" if name is None else f"{drawable(name) or name} {percent(float(share))}"
+            what = "unknown" if name is None else f"{written(name, int(position))} {percent(float(share))}"
             texts.append(f"{number} {what}")
         drawn = draw_boxes(np.asarray(picture), tracked.boxes, texts=texts, colours=colours, dashed=~tracked.seen)
         return self._counts(drawn, counts) if counts else drawn
@@ -75,8 +74,9 @@ class Annotator:
 
         picture = Image.fromarray(pixels).copy()
         pen = ImageDraw.Draw(picture)
-        font = _font(max(10, round(min(picture.size) / 26)))
+        size = max(10, round(min(picture.size) / 26))
         for row, line in enumerate(counts[:_MOST_COUNTS]):
+            font = font_for(line, size)
             right, bottom = font.getbbox(line)[2:]
             top = 4 + row * (bottom + 6)
             pen.rectangle((4, top, 12 + right, top + bottom + 4), (0, 0, 0))
@@ -98,10 +98,3 @@ class Annotator:
                 pen.line(list(way), colour_of(int(number) - 1), thick)
         while len(self._ways) > _MOST_TRAILS:
             self._ways.popitem(last=False)
-
-
-@functools.cache
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unseen.errors import InputError
+from unseen.errors import InputError, MissingExtraError
 from unseen.validation import check_number, import_extra, message, verbatim
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float64]
 
-__all__ = ["CameraMotion", "Shift"]
+__all__ = ["CameraMotion", "Shift", "camera_motion"]
 
 #: Corners looked for, those needed to say anything, and those of them that must agree.
 _CORNERS, _LEAST, _AGREE = 300, 8, 0.4
@@ -139,6 +139,14 @@ class CameraMotion:
         to_small, to_whole = np.diag(scale), np.diag(1 / np.array(scale))
         linear = to_whole @ matrix[:, :2] @ to_small
         return Shift(np.concatenate([linear, (to_whole @ matrix[:, 2])[:, None]], axis=1), confidence)
+
+
+def camera_motion() -> CameraMotion | None:
+    """Return what finds the camera's motion, or None where opencv is not installed."""
+    try:
+        return CameraMotion()
+    except MissingExtraError:
+        return None
 
 
 def _still() -> Shift:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from unseen.errors import InputError
-from unseen.inputs.files import printable, quoted
+from unseen.errors import InputError, ItemError
+from unseen.inputs.files import open_regular, os_reason, printable, quoted
 from unseen.inputs.sources import iter_images
 from unseen.tracking.frames import (
     OWNER,
@@ -19,6 +19,7 @@ from unseen.tracking.frames import (
     is_video,
     shown_address,
 )
+from unseen.tracking.videos import VideoFrames
 from unseen.validation import message, verbatim
 
 if TYPE_CHECKING:
@@ -29,14 +30,16 @@ __all__ = ["ChainedFrames", "listed_frames"]
 
 #: A list of more lines than this is no list of frames.
 _MOST_LINES = 10_000_000
+#: No path is longer than this.
+_LONGEST_LINE = 1 << 16
 
 
 def listed_frames(path: Path, selection: Selection, rate: float | None) -> Frames:
     """Open what a list names: photos are one video, each video a piece of its own."""
     places: list[str] = []
     try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
+        with open_regular(path) as raw, TextIOWrapper(raw, "utf-8-sig", "surrogateescape") as file:
+            while line := file.readline(_LONGEST_LINE):
                 place = line.strip()
                 if place and not place.startswith("#"):
                     # Beside the list first: a list that is moved together with its frames still works.
@@ -44,9 +47,9 @@ def listed_frames(path: Path, selection: Selection, rate: float | None) -> Frame
                     places.append(str(beside) if beside.exists() else place)
                 if len(places) > _MOST_LINES:
                     break
-    except OSError as error:
-        reason = verbatim((error.strerror or type(error).__name__).lower())
-        raise InputError(message(OWNER, f"source {quoted(path)}", "readable", reason, "Check the file")) from None
+    except (ItemError, OSError) as error:
+        reason = str(error) if isinstance(error, ItemError) else os_reason(error)
+        raise InputError(message(OWNER, f"source {quoted(path)}", "readable", verbatim(reason), "Check it")) from None
     if not places or len(places) > _MOST_LINES:
         got = verbatim(f"{'more than ' if places else ''}{len(places):,} lines")
         raise InputError(message(OWNER, f"source {quoted(path)}", "a list of frames or videos", got, "See the docs"))
@@ -67,17 +70,6 @@ def listed_frames(path: Path, selection: Selection, rate: float | None) -> Frame
     return ChainedFrames(pieces, name=printable(path), selection=selection, rate=rate)
 
 
-@dataclass
-class _Piece:
-    """What a chain knows of the piece it is at."""
-
-    first_index: int = 0
-    first_time: float = 0.0
-    next_index: int = 0
-    next_time: float = 0.0
-    notes: list[str] = field(default_factory=list)
-
-
 class ChainedFrames(Frames):
     """Videos and runs of photos, one after another; each piece but the first begins with a cut."""
 
@@ -90,40 +82,37 @@ class ChainedFrames(Frames):
         self._open: Frames | None = None
 
     def __iter__(self) -> Iterator[Frame]:
-        at = _Piece()
+        index, time = 0, 0.0  # where the next piece begins
         for number, places in enumerate(self._pieces):
-            at.first_index, at.first_time = at.next_index, at.next_time
-            if at.first_time >= self._selection.end:
+            if time >= self._selection.end:
                 break
-            begin = max(0.0, self._selection.start - at.first_time)
-            rest = Selection(self._selection.every, begin, self._selection.end - at.first_time)
+            begin, end = max(0.0, self._selection.start - time), self._selection.end - time
             try:
-                self._open = self._opened(places, rest)
+                self._open = frames = self._opened(places, Selection(self._selection.every, begin, end))
                 if number == 0:
-                    self.rate = self._open.rate
+                    self.rate = frames.rate
             except InputError as error:
                 self.lost += 1
                 self.notes.append(str(error))
                 continue
-            yield from self._piece(self._open, at, cut=number > 0)
-            self._open.close()
+            if begin < frames.passed_time or not isinstance(frames, VideoFrames):
+                cut = number > 0
+                for frame in frames:
+                    yield Frame(index + frame.index, time + frame.time, frame.name, frame.pixels, cut)
+                    cut = False
+            index, time = index + frames.passed, time + frames.passed_time
+            self.lost += frames.lost
+            self.notes += frames.notes
+            frames.close()
 
     def _opened(self, places: Sequence[str], selection: Selection) -> Frames:
         if is_video(places[0]):
-            from unseen.tracking.videos import VideoFrames
-
-            return VideoFrames(places[0], selection=selection)
+            video = VideoFrames(places[0], selection=Selection(selection.every))
+            if selection.start < video.passed_time:  # else it is passed over, for the time that it takes
+                video.select(selection)
+            return video
         items = iter_images(list(places))
         return PhotoFrames(items, name=printable(places[0]), selection=selection, rate=self.rate, total=len(places))
-
-    def _piece(self, frames: Frames, at: _Piece, *, cut: bool) -> Iterator[Frame]:
-        for frame in frames:
-            at.next_index = at.first_index + frame.index + 1
-            at.next_time = at.first_time + frame.time + 1 / frames.rate
-            yield Frame(at.first_index + frame.index, at.first_time + frame.time, frame.name, frame.pixels, cut)
-            cut = False
-        self.lost += frames.lost
-        self.notes += frames.notes
 
     def close(self) -> None:
         """Close the piece that is open."""

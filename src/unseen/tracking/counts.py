@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unseen.errors import InputError
 from unseen.tracking.zones import LineCounter, anchors, inside
-from unseen.validation import message, verbatim
+from unseen.validation import check_number, message, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
     from unseen.tracking.result import TrackedFrame
     from unseen.tracking.zones import Line, Polygon
 
-__all__ = ["PlaceCounts"]
+__all__ = ["MARGIN", "PlaceCounts"]
 
+#: Share of a box's shorter side up to which it stands on a line; set by hand: detectors place edges no better.
+MARGIN = 0.1
 #: What tracks are counted as whose class nobody knows.
 UNKNOWN = "unknown"
 
@@ -43,14 +47,25 @@ class PlaceCounts:
         Where; names must differ.
     anchor : {"foot", "centre"}, default "foot"
         The point of a box that says where it is.
+    margin : float, default 0.1
+        Share of a box's shorter side up to which it stands on a line, at least 0: it has crossed when it is further on
+        the other side. So a box that stands there and trembles is counted once at most.
 
     Raises
     ------
     InputError
-        When two places have one name.
+        When two places have one name, or `margin` is no such number.
     """
 
-    def __init__(self, lines: Sequence[Line] = (), zones: Sequence[Polygon] = (), *, anchor: str = "foot") -> None:
+    def __init__(
+        self,
+        lines: Sequence[Line] = (),
+        zones: Sequence[Polygon] = (),
+        *,
+        anchor: str = "foot",
+        margin: float = MARGIN,
+    ) -> None:
+        self._margin = check_number("PlaceCounts", "margin", margin, low=0)
         names = [place.name for place in (*lines, *zones)]
         for name in names:
             if names.count(name) > 1:
@@ -73,12 +88,14 @@ class PlaceCounts:
             self._size = size
             self._counters = [LineCounter(*map(tuple, line.at(size))) for line in self._lines]
         ids = [int(number) for number in tracked.ids[tracked.seen]]
-        at = anchors(tracked.boxes[tracked.seen], self._anchor)
         # Places are kept in the first frame's pixels; a stream that changes its size shows the same scene.
-        at = at * [self._size[0] / size[0], self._size[1] / size[1]]
+        zoom = np.array([self._size[0] / size[0], self._size[1] / size[1]])
+        boxes = tracked.boxes[tracked.seen]
+        at = anchors(boxes, self._anchor) * zoom
+        margins = self._margin * ((boxes[:, 2:] - boxes[:, :2]) * zoom).min(axis=1)
         for line, counter in zip(self._lines, self._counters, strict=True):
-            for number, point in zip(ids, at, strict=True):
-                direction = counter.move(number, (point[0], point[1]))
+            for number, point, margin in zip(ids, at, margins, strict=True):
+                direction = counter.move(number, (point[0], point[1]), margin=float(margin))
                 if direction is not None:
                     self._crossed[line.name][number, direction] += 1
         passed = 0.0 if self._last is None else max(tracked.frame.time - self._last, 0.0)

@@ -36,7 +36,7 @@ class FileBoxes:
     Raises
     ------
     InputError
-        When the file cannot be read, or holds no boxes at all.
+        When the file cannot be read, holds no boxes at all, or is MOTChallenge text that counts frames from 0.
 
     Notes
     -----
@@ -53,6 +53,9 @@ class FileBoxes:
         self._order: list[str] | None = None
         self._bound = None
         if self._file.format == "mot":
+            if "0" in self._file.images:  # all of its boxes would be a frame too early, and the first ones lost
+                got, remedy = verbatim("a frame 0"), "Add 1 to the first column"
+                raise InputError(message("track", f"detections {quoted(path)}", "numbered from frame 1", got, remedy))
             return
         if photos:
             self._bound = RegionsDetector(self._file).bind(None, None)

@@ -20,7 +20,7 @@ from unseen.inputs.files import printable, quoted, similar_names
 from unseen.inputs.images import open_image
 from unseen.inputs.sources import iter_images
 from unseen.inputs.walking import has_wildcard
-from unseen.validation import check_number, message
+from unseen.validation import check_number, counted, message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,6 +136,9 @@ class Frames:
 
     #: One of so many frames is given.
     step: int = 1
+    #: Frames of the source that have gone by, whether they were looked at or not, and the seconds that they took.
+    passed: int = 0
+    passed_time: float = 0.0
 
     def __init__(self) -> None:
         self.lost = 0
@@ -143,6 +146,9 @@ class Frames:
 
     def __iter__(self) -> Iterator[Frame]:
         raise NotImplementedError  # pragma: no cover
+
+    def stop(self) -> None:
+        """Have whoever waits for a frame of a stream wait no longer, from any thread; files keep nobody waiting."""
 
     def close(self) -> None:
         """Let go of files, connections and threads."""
@@ -336,6 +342,7 @@ class PhotoFrames(Frames):
         index = -1
         for index, item in enumerate(self._items):
             time = index / self.rate
+            self.passed, self.passed_time = index + 1, (index + 1) / self.rate
             if time >= self._selection.end:
                 break
             if time < self._selection.start or index % self._selection.every:
@@ -350,4 +357,4 @@ class PhotoFrames(Frames):
                 continue
             yield Frame(index, time, item.name, pixels)
         if self.lost:
-            self.notes.append(f"{self.lost:,} frames could not be used; the first: {self._first_problem}")
+            self.notes.append(f"{counted(self.lost, 'frame')} could not be used; the first: {self._first_problem}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,8 +101,9 @@ class Gallery:
 
 
 #: Standard deviations between the means from which on looks tell anything: copies of one object, before different
-#: backgrounds, differ by less. Chosen on development scenes.
-_TELLING = 2.0
+#: backgrounds, differ by less. Chosen on development scenes. It must be so by more than this many standard errors:
+#: a handful of pairs of copies may lie apart by chance.
+_TELLING, _SURE = 2.0, 2.0
 
 
 class Distances:
@@ -111,7 +113,7 @@ class Distances:
 
     is the logarithm of how much more likely a distance d is between sights of one object than of two (both normal,
     with one variance). Where all objects look alike both means are the same and every distance is worth nothing;
-    where there has been too little to compare, too.
+    where there has been too little to compare to be sure that they are not, too.
 
     Parameters
     ----------
@@ -151,13 +153,14 @@ class Distances:
     def evidence(self, distances: Array) -> Array:
         """Return how much more likely each distance is within a track than between two, as logarithm; NaN gives 0."""
         apart = self.separation
-        if apart < _TELLING:
+        if not apart or apart - _SURE * sqrt(1 / self._same[0] + 1 / self._other[0]) < _TELLING:
             return np.zeros_like(distances)
         middle = (self._same[1] + self._other[1]) / 2
-        told = apart * (middle - distances) / self._deviation()
-        return np.asarray(np.nan_to_num(np.clip(told, -self.limit, self.limit), nan=0.0))
+        told = np.clip(apart * (middle - distances) / self._deviation(), -self.limit, self.limit)
+        told[np.isnan(told)] = 0.0
+        return np.asarray(told)
 
     def _deviation(self) -> float:
         variances = [max(0.0, kept[2] - kept[1] ** 2) for kept in (self._same, self._other)]
         # Never so small that rounding decides.
-        return float(np.sqrt(np.mean(variances) + 1e-8))
+        return sqrt(sum(variances) / 2 + 1e-8)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unseen.errors import InputError, ItemError
-from unseen.inputs.files import open_regular, os_reason, quoted, similar_names
-from unseen.validation import message, verbatim
+from unseen.detection.mot_rows import read_mot_rows
+from unseen.errors import InputError
+from unseen.inputs.files import quoted, similar_names
+from unseen.validation import message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = ["MotBoxes", "mot_line", "read_mot"]
-
-#: Larger files and numbers are no annotations of a video that anybody has.
-_MOST_BYTES, _MOST_FRAME, _MOST_ID = 1 << 29, 100_000_000, 1 << 53
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +70,8 @@ def read_mot(path: str | Path, *, owner: str = "read_mot") -> MotBoxes:
     Parameters
     ----------
     path : path
-        Lines of at least six numbers with commas or white space between; empty lines are passed over.
+        Lines of at least six numbers with commas, semicolons or white space between; empty lines, and those that begin
+        with ``#``, are passed over.
 
     Raises
     ------
@@ -87,22 +86,7 @@ def read_mot(path: str | Path, *, owner: str = "read_mot") -> MotBoxes:
     path = Path(path)
     if not path.exists():
         raise InputError(message(owner, "file", "a file that exists", quoted(path), similar_names(path)))
-    rows: list[list[float]] = []
-    try:
-        with open_regular(path) as file:
-            if (size := path.stat().st_size) > _MOST_BYTES:
-                raise InputError(
-                    message(owner, f"{quoted(path)}", "below 512 MiB", verbatim(f"{size:,} bytes"), "Cut it")
-                )
-            for number, raw in enumerate(file, 1):
-                line = raw.decode("utf-8", "replace").strip().lstrip("\ufeff")
-                if line:
-                    rows.append(_row(line, path, number, owner))
-    except ItemError as error:
-        raise InputError(message(owner, "file", "a readable file", quoted(path), f"It {error}")) from None
-    except OSError as error:
-        raise InputError(message(owner, "file", "a readable file", quoted(path), f"It {os_reason(error)}")) from None
-    table = np.array(rows, np.float64).reshape(-1, 8)
+    table = read_mot_rows(path, owner=owner)
     table = table[np.argsort(table[:, 0], kind="stable")]
     corner = table[:, 2:4] - 1
     return MotBoxes(
@@ -112,30 +96,3 @@ def read_mot(path: str | Path, *, owner: str = "read_mot") -> MotBoxes:
         table[:, 6],
         table[:, 7].astype(np.int64),
     )
-
-
-def _row(line: str, path: Path, number: int, owner: str) -> list[float]:
-    parts = (line.replace(";", ",").split(",") if "," in line or ";" in line else line.split())[:8]
-
-    def wrong(expected: str) -> InputError:
-        return InputError(
-            message(owner, f"{quoted(path)}, line {number}", expected, line, "Correct it or leave it out")
-        )
-
-    try:
-        values = [float(part) for part in parts]
-    except ValueError:
-        raise wrong("numbers with commas between") from None
-    if len(values) < 6 or not all(np.isfinite(values)):
-        raise wrong("frame,id,left,top,width,height,…")
-    if not (1 <= values[0] <= _MOST_FRAME and values[0] == int(values[0])):
-        raise wrong("a frame number from 1 on, first")
-    if abs(values[1]) > _MOST_ID or values[1] != int(values[1]):
-        raise wrong("a whole id, second")
-    if values[4] <= 0 or values[5] <= 0 or max(abs(value) for value in values[2:6]) > 1e9:
-        raise wrong("a box with width and height")
-    values += [1.0, -1.0][len(values) - 6 :]
-    if abs(values[7]) > _MOST_ID:
-        raise wrong("a class number, eighth")
-    values[7] = float(int(values[7]))
-    return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ _WEAK_IOU, _WEAK_AGE = 0.4, 3.0
 #: A lost track is found again within so many squared standard deviations, summed over four coordinates.
 _AWAY = 6.0
 #: Evidence of looks below which a lost track is not taken up again.
-_VETO = -0.5
+VETO = -0.5
 
 
 @dataclass(eq=False)
@@ -86,7 +87,7 @@ class MotionTracker(Tracker):
     confirm : int, at least 1, default 3
         Frames running in which a track must be seen before it gets a number; what is there in the first frame gets
         its own at once.
-    max_unseen : float, at least 0, default 60
+    max_unseen : float, at least 0, default 120
         Frames after which a track that is not seen ends.
     coast : float, at least 0, default 0
         Frames for which a track that is not seen is still given out, at the place where it should be.
@@ -121,7 +122,7 @@ class MotionTracker(Tracker):
         low_score: float = 0.1,
         min_iou: float = 0.3,
         confirm: int = 3,
-        max_unseen: float = 60,
+        max_unseen: float = 120,
         coast: float = 0,
     ) -> None:
         owner = type(self).__name__
@@ -146,11 +147,16 @@ class MotionTracker(Tracker):
     # -- one frame ---------------------------------------------------------------------------------------
 
     def _update(self, frame: FrameBoxes) -> FrameTracks:
+        before = {**vars(self), "_filter": copy(self._filter)}
         self._advance(frame)
         boxes, scores = frame.boxes.astype(np.float64), frame.scores
         strong = scores >= self.high_score
         iou = overlaps(to_edges(self._filter.place), boxes)
-        looks = self._look(frame, boxes, strong, iou)
+        try:
+            looks = self._look(frame, boxes, strong, iou)
+        except BaseException:  # vectors come from outside: where they fail, this frame has not been
+            vars(self).update(before)
+            raise
         match = np.full(len(self._ids), -1, np.intp)  # which box each track is
 
         value = iou - _TENTATIVE * (self._ids == 0)[:, None]
@@ -158,7 +164,7 @@ class MotionTracker(Tracker):
             value = value + self._weigh(looks.evidence)
         allowed = (iou >= self.min_iou) & strong
         if looks is not None:
-            allowed &= (looks.evidence > _VETO) | (self._unseen <= 2 * frame.elapsed)[:, None]
+            allowed &= (looks.evidence > VETO) | (self._unseen <= 2 * frame.elapsed)[:, None]
         self._match(match, value + 1, allowed)
         weak = ~strong & (scores >= self.low_score)
         if weak.any():
@@ -173,18 +179,18 @@ class MotionTracker(Tracker):
         return self._finish(frame, match, boxes, strong)
 
     def _advance(self, frame: FrameBoxes) -> None:
-        """Move tracks and ages on to the time of `frame`."""
+        """Move tracks and ages on to the time of `frame`; arrays are made anew, never changed, so it can be undone."""
         if not len(self._ids):
             return
         if frame.motion is not None:
             self._filter.warp(frame.motion)
             turn = frame.motion[:, :2].T
-            self._last[:, :2] = self._last[:, :2] @ turn + frame.motion[:, 2]
-            self._last[:, 2:] *= np.sqrt(abs(np.linalg.det(turn)))
+            size = self._last[:, 2:] * np.sqrt(abs(np.linalg.det(turn)))
+            self._last = np.concatenate([self._last[:, :2] @ turn + frame.motion[:, 2], size], axis=1)
         lost = self._unseen > 0
         damping = np.where(lost[:, None], _DAMPING, 1.0) if lost.any() else None
         self._filter.predict(frame.elapsed, damping)
-        self._unseen += frame.elapsed
+        self._unseen = self._unseen + frame.elapsed
 
     def _match(self, match: Rows, value: Array, allowed: Flags) -> None:
         """Give boxes to tracks, both of which are still free, and write down which."""

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from contextlib import ExitStack
@@ -30,11 +31,11 @@ from unseen.tracking.journal import Journal
 from unseen.tracking.mot import mot_line
 from unseen.tracking.summary import Summary
 from unseen.tracking.video_writer import VideoWriter
-from unseen.validation import message, verbatim
+from unseen.validation import import_extra, message, verbatim
 from unseen.writers import open_alone, unwritable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     from unseen.tracking.annotate import Annotator
@@ -125,6 +126,8 @@ class TrackFolder:
         self.frames = self.boxes = 0
         self._summary = Summary()
         self._stack = ExitStack()
+        if annotator is not None:  # before an earlier run's files go for nothing
+            import_extra("av", extra="vision", purpose="Writing a video")
         try:
             self._claim(replace)
             self._mot = self._stack.enter_context(Journal(self.folder / "tracks.txt"))
@@ -150,8 +153,11 @@ class TrackFolder:
             got = verbatim(f"one with {there[0]} of an earlier run")
             remedy = "Choose another folder, or replace it with --exist-ok"
             raise InputError(message("track", f"the output folder {str(self.folder)!r}", "new or empty", got, remedy))
-        for name in there:
-            (self.folder / name).unlink()
+        try:
+            for name in there:
+                (self.folder / name).unlink()
+        except OSError as error:  # a folder of that name
+            raise unwritable("track", "the file of an earlier run", self.folder / name, error) from None
 
     def write(self, tracked: TrackedFrame) -> None:
         """Take in the next frame."""
@@ -224,22 +230,18 @@ class TrackFolder:
         write_atomically(self.folder / "run.json", text + "\n")
 
     def _tables(self) -> None:
-        with (self.folder / "tracks.csv").open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(
-                ["id", "class", "probability", "known", "first_frame", "last_frame", "frames", "begin", "end"]
-            )
-            for r in self.records.values():
-                times = [f"{r.begin:.3f}", f"{r.end:.3f}"]
-                sure = [f"{r.probability:.4f}", f"{r.known:.4f}"]
-                table.writerow([r.id, r.name or "", *sure, r.first, r.last, r.seen, *times])
+        rows: list[list[Any]] = []
+        for r in self.records.values():
+            times = [f"{r.begin:.3f}", f"{r.end:.3f}"]
+            sure = [f"{r.probability:.4f}", f"{r.known:.4f}"]
+            rows.append([r.id, r.name or "", *sure, r.first, r.last, r.seen, *times])
+        head = ["id", "class", "probability", "known", "first_frame", "last_frame", "frames", "begin", "end"]
+        _write_csv(self.folder / "tracks.csv", head, rows)
         if self._counts:
             counts = self.counted()
             write_atomically(self.folder / "counts.json", json.dumps(counts, indent=1, ensure_ascii=False) + "\n")
-            with (self.folder / "counts.csv").open("w", encoding="utf-8", newline="") as file:
-                table = csv.writer(file, lineterminator="\n")
-                table.writerow(["kind", "place", "what", "class", "number"])
-                table.writerows(self._counts.rows(counts))
+            head = ["kind", "place", "what", "class", "number"]
+            _write_csv(self.folder / "counts.csv", head, self._counts.rows(counts))
 
     def __enter__(self) -> Self:
         return self
@@ -248,3 +250,11 @@ class TrackFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.__exit__(kind, error, trace)
+
+
+def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(head)
+    table.writerows(rows)
+    write_atomically(path, text.getvalue())

@@ -11,6 +11,8 @@ from unseen.tracking.annotate import Annotator
 from unseen.tracking.counts import PlaceCounts
 from unseen.tracking.frames import Frames, PhotoFrames
 from unseen.tracking.outputs import TrackFolder, TrackRecord
+from unseen.tracking.stopping import held_interrupts
+from unseen.validation import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +40,8 @@ class TrackReport:
         What was counted at lines and in zones.
     notes : tuple of str
         What people should know: damage, dropped frames, frames without an answer.
+    stopped : bool
+        Whether Ctrl-C ended it; all of it is then of the frames until there.
     """
 
     frames: int
@@ -45,6 +49,7 @@ class TrackReport:
     tracks: tuple[TrackRecord, ...]
     counts: dict[str, Any]
     notes: tuple[str, ...]
+    stopped: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -59,7 +64,7 @@ class TrackReport:
             }
             for r in self.tracks
         ]
-        head = {"frames": self.frames, "boxes": self.boxes}
+        head = {"frames": self.frames, "boxes": self.boxes, "stopped": self.stopped}
         return head | {"tracks": tracks, "counts": self.counts, "notes": list(self.notes)}
 
 
@@ -116,8 +121,13 @@ def track_to_folder(
     Raises
     ------
     InputError
-        When an argument is wrong or a file cannot be written. Stopped by it, or by Ctrl-C, the folder keeps valid text
-        and a video that plays, up to the last frame.
+        When an argument is wrong or a file cannot be written; the folder then keeps valid text and a video that plays,
+        up to the last frame.
+
+    Notes
+    -----
+    Ctrl-C ends the run after the frame it is at, and the tables and pages are made of what was done until then; pressed
+    once more while they are made, it ends that too, and leaves what grew while the run went.
     """
     counts = PlaceCounts(lines, zones, anchor=anchor)
     with ExitStack() as stack:
@@ -140,23 +150,24 @@ def track_to_folder(
             )
         )
         stopped = False
-        with closing(tracker.run(frames)) as run:
-            try:
+        try:
+            # A frame is written to all files or to none of them.
+            with held_interrupts() as hold, closing(tracker.run(frames)) as run:
                 for tracked in run:
-                    out.write(tracked)
+                    with hold:
+                        out.write(tracked)
                     if advance is not None:
                         advance(tracked)
-            except KeyboardInterrupt:
-                # A camera has no other end; what was seen until then is worth its page and tables.
-                if not frames.live:
-                    raise
-                stopped = True
+        except KeyboardInterrupt:
+            # A camera has no other end, and hours of a long video are worth their page and tables.
+            stopped = True
         notes = list(frames.notes)
         if tracker.failed:
-            notes.append(f"{tracker.failed:,} frames could not be looked at; the first: {tracker.first_failure}")
+            failed = counted(tracker.failed, "frame")
+            notes.append(f"{failed} could not be looked at; the first: {tracker.first_failure}")
         if stopped:
-            notes.append("stopped by hand")
+            notes.append(f"stopped by hand after {counted(out.frames, 'frame')}")
         if not out.frames:
             notes.append("no frame could be used")
         out.finish(notes)
-        return TrackReport(out.frames, out.boxes, tuple(out.records.values()), out.counted(), tuple(notes))
+        return TrackReport(out.frames, out.boxes, tuple(out.records.values()), out.counted(), tuple(notes), stopped)

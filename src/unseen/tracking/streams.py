@@ -12,7 +12,7 @@ import numpy as np
 from unseen.errors import InputError, ItemError
 from unseen.tracking.frames import OWNER, Frame, Frames, Selection, shown_address
 from unseen.tracking.videos import frame_pixels
-from unseen.validation import check_number, import_extra, message, verbatim
+from unseen.validation import check_number, counted, import_extra, message, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +86,8 @@ class ThreadedFrames(Frames):
         try:
             while True:
                 with self._change:
-                    self._change.wait_for(lambda: self._frames or self._done)
-                    if not self._frames:
+                    self._change.wait_for(lambda: self._frames or self._done or self._stop.is_set())
+                    if not self._frames or self._stop.is_set():
                         break
                     frame = self._frames.pop(0)
                     self._change.notify_all()
@@ -150,18 +150,22 @@ class ThreadedFrames(Frames):
 
     def _tell(self) -> None:
         if self.dropped:
-            self.notes.append(f"{self.dropped:,} frames were dropped to keep up with the stream")
+            self.notes.append(f"{counted(self.dropped, 'frame was', 'frames were')} dropped to keep up with the stream")
         if self.losses:
             times = "once" if self.losses == 1 else f"{self.losses:,} times"
             self.notes.append(f"the stream was lost {times}; what came meanwhile is not in the tracks")
         if self.lost:
-            self.notes.append(f"{self.lost:,} frames could not be decoded and were left out")
+            self.notes.append(f"{counted(self.lost, 'frame')} could not be decoded")
 
-    def close(self) -> None:
-        """End the thread; it may wait for the network a few seconds more, which holds nobody up."""
+    def stop(self) -> None:
+        """Give no more frames, whatever the network does."""
         self._stop.set()
         with self._change:
             self._change.notify_all()
+
+    def close(self) -> None:
+        """End the thread; it may wait for the network a few seconds more, which holds nobody up."""
+        self.stop()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(1.0)
 

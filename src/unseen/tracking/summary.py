@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,10 @@ import numpy as np
 from unseen.detection.crops import Crop, cut
 from unseen.report.cards import Thumbnail, percent
 from unseen.report.gallery import Tile, Wall, render_gallery
+from unseen.validation import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    import numpy.typing as npt
+    from collections.abc import Mapping, Sequence
 
     from unseen.tracking.result import TrackedFrame
 
@@ -32,7 +30,7 @@ class _Picture:
     frame: int
     time: float
     score: float
-    data: bytes
+    data: Thumbnail
 
 
 @dataclass
@@ -70,7 +68,7 @@ class Summary:
             shown.due = shown.seen + shown.gap
             frame = tracked.frame
             picture = Thumbnail.of(np.ascontiguousarray(cut(Crop(frame.pixels, tracked.boxes[i]), context=_CONTEXT)))
-            shown.pictures.append(_Picture(frame.index, frame.time, float(tracked.scores[i]), picture.data))
+            shown.pictures.append(_Picture(frame.index, frame.time, float(tracked.scores[i]), picture))
             if len(shown.pictures) > _PICTURES:
                 shown.pictures = shown.pictures[::2]
                 shown.gap *= 2
@@ -106,7 +104,9 @@ class Summary:
             if number in records
         ]
         if len(records) > len(walls) and walls:
-            left_out = f"{len(records) - len(walls):,} tracks that were there for a moment are in tracks.csv alone."
+            n = len(records) - len(walls)
+            was = "was there for a moment is" if n == 1 else "were there for a moment are"
+            left_out = f"{counted(n, 'track')} that {was} in tracks.csv alone."
             walls.append(Wall("And more", left_out, []))
         shown_settings = {f"note {i}": note for i, note in enumerate(notes, 1)} | dict(settings)
         return render_gallery(title, tiles, walls, shown_settings)
@@ -115,21 +115,11 @@ class Summary:
     def _wall(record: Any, shown: _Shown) -> Wall:
         name = f"{record.name}, {percent(record.probability)}" if record.name else "unknown"
         note = (
-            f"Seen in {record.seen:,} frames, from {record.first:,} ({record.begin:.1f} s) to {record.last:,} "
+            f"Seen in {counted(record.seen, 'frame')}, from {record.first:,} ({record.begin:.1f} s) to {record.last:,} "
             f"({record.end:.1f} s). The figure at each picture is how sure the detector was."
         )
         tiles = [
-            Tile(f"frame {one.frame}, {one.time:.1f} s", rank, one.score, _reader(one.data))
+            Tile(f"frame {one.frame}, {one.time:.1f} s", rank, one.score, lambda data=one.data: data)  # type: ignore[misc]
             for rank, one in enumerate(shown.pictures, 1)
         ]
         return Wall(f"Track {record.id}: {name}", note, tiles)
-
-
-def _reader(data: bytes) -> Callable[[], npt.NDArray[Any]]:
-    def read() -> npt.NDArray[Any]:
-        from PIL import Image
-
-        with Image.open(io.BytesIO(data)) as file:
-            return np.asarray(file.convert("RGB"))
-
-    return read

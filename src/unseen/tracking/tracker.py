@@ -9,7 +9,7 @@ import numpy as np
 from unseen.errors import InputError
 from unseen.tracking.association import assign, shares
 from unseen.tracking.gallery import Distances, Gallery
-from unseen.tracking.motion import Looks, MotionTracker
+from unseen.tracking.motion import VETO, Looks, MotionTracker
 from unseen.validation import check_number, message, verbatim
 
 if TYPE_CHECKING:
@@ -25,16 +25,15 @@ __all__ = ["AppearanceTracker", "MotionTracker"]
 
 # Set by hand; those of overlap, reach and evidence looked at on development scenes (seeds 100-119 of
 # benchmarks/scenes.py), none on those that are reported.
-#: A pair is in doubt where another one of the same track or box overlaps nearly as much.
-_MARGIN = 0.4
+#: A pair is in doubt where another one of the same track or box overlaps by so little more or less.
+_MARGIN = 0.3
 #: A box of which so much lies in another one may show somebody else.
 _COVERED = 0.25
-#: How far one that is known by its looks may have come: sizes of its box, at once and in each frame since.
-_REACH = (2.0, 0.6)
+#: How far one that is known by its looks may have come: sizes of its box, at once and in each frame since. How much
+#: wider or narrower, higher or lower its box may be: who goes behind something is often last seen in part.
+_REACH, _SHAPE = (2.0, 0.6), 4.0
 #: Evidence of looks that is needed to find a lost track by them.
 _TOLD = 0.5
-#: Evidence against a lost track that stands beside a place that fits.
-_AGAINST = -1.0
 
 
 class AppearanceTracker(MotionTracker):
@@ -48,10 +47,11 @@ class AppearanceTracker(MotionTracker):
     ----------
     high_score, low_score, min_iou, confirm, coast
         As in :class:`MotionTracker`.
-    max_unseen : float, at least 0, default 60
+    max_unseen : float, at least 0, default 120
         As there; a track is found again by its looks within this time.
-    weight : float, at least 0, default 0.5
-        What looks are worth at most, in units of overlap, where boxes compete for tracks.
+    weight : float, at least 0, default 0.15
+        What looks are worth at most, in units of overlap, where boxes compete for tracks that were just seen. A box
+        that is half hidden looks like what hides it, so a place that fits clearly better should win.
     refresh : int, at least 1, default 5
         Frames after which the looks of a track that nothing is in doubt about are taken again.
     gallery : int, at least 1, default 16
@@ -86,9 +86,9 @@ class AppearanceTracker(MotionTracker):
         low_score: float = 0.1,
         min_iou: float = 0.3,
         confirm: int = 3,
-        max_unseen: float = 60,
+        max_unseen: float = 120,
         coast: float = 0,
-        weight: float = 0.5,
+        weight: float = 0.15,
         refresh: int = 5,
         gallery: int = 16,
     ) -> None:
@@ -119,16 +119,18 @@ class AppearanceTracker(MotionTracker):
         self._stale = np.concatenate([self._stale, np.full(len(boxes), np.inf)])
 
     def _look(self, frame: FrameBoxes, boxes: Array, strong: Flags, iou: Array) -> Looks | None:
-        self._stale += frame.elapsed
+        self._stale = self._stale + frame.elapsed
         if frame.vectors is None or not len(self._ids) or not strong.any():
             return None
         covered = shares(boxes, boxes)
         np.fill_diagonal(covered, 0.0)
         cover = covered.max(axis=1)
         gated = (iou >= self.min_iou) & strong
-        held = np.where(gated, iou, -np.inf)
-        doubt = gated & ((_second(held, 1) > held - _MARGIN) | (_second(held, 0) > held - _MARGIN))
-        doubt |= gated & (self._unseen > 1.5 * frame.elapsed)[:, None]
+        held = np.where(gated, iou, -1.0)
+        doubt = gated & (self._unseen > 1.5 * frame.elapsed)[:, None]
+        if np.count_nonzero(gated) > min(gated.any(axis=0).sum(), gated.any(axis=1).sum()):  # else nobody has a choice
+            near = np.minimum(np.abs(held - _second(held, 1)), np.abs(held - _second(held, 0)))
+            doubt |= gated & (near < _MARGIN)
         unsure = doubt.any(axis=0)
         missing = bool(((self._ids > 0) & (self._unseen > frame.elapsed)).any())
         if missing:  # who is about to get a number may be somebody known
@@ -153,21 +155,18 @@ class AppearanceTracker(MotionTracker):
         if frame.vectors is None:
             return np.full((len(asked), 1), np.nan, np.float32)
         given = frame.vectors(asked)
-        vectors = np.asarray(given, np.float32)
         wide = self._gallery.dimension
-        if len(vectors) == len(asked) and np.isnan(vectors).all():  # of whatever length: nobody has a look
+        owner, expected = type(self).__name__, f"an array of shape ({len(asked)}, {wide or 'd'})"
+        try:
+            vectors = np.asarray(given, np.float32)
+        except (TypeError, ValueError):
+            raise InputError(message(owner, "vectors", f"{expected} of numbers", given, "Pass numbers")) from None
+        rows = vectors.ndim > 0 and len(vectors) == len(asked)
+        if rows and np.isnan(vectors).all():  # of whatever length: nobody has a look
             return np.full((len(asked), wide or 1), np.nan, np.float32)
-        if (
-            vectors.ndim != 2
-            or len(vectors) != len(asked)
-            or not vectors.shape[1]
-            or (wide and vectors.shape[1] != wide)
-        ):
-            expected = f"an array of shape ({len(asked)}, {wide or 'd'})"
+        if not rows or vectors.ndim != 2 or not vectors.shape[1] or (wide and vectors.shape[1] != wide):
             got = verbatim(f"shape {vectors.shape}")
-            raise InputError(
-                message(type(self).__name__, "vectors", expected, got, "There is one row for each box asked for")
-            )
+            raise InputError(message(owner, "vectors", expected, got, "There is one row for each box asked for"))
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.where(norms > 0, vectors / norms, np.nan))
@@ -181,7 +180,7 @@ class AppearanceTracker(MotionTracker):
             return worth
         told = looks.evidence[np.ix_(lost, left)]
         fits = self._fits(lost, z) & (told > _TOLD)
-        worth = np.where(told < _AGAINST, 0.0, worth)
+        worth = np.where(told < VETO, 0.0, worth)
         return np.asarray(np.where(fits, 10.0 + told, worth))
 
     def _fits(self, lost: Rows, z: Array) -> Flags:
@@ -194,7 +193,7 @@ class AppearanceTracker(MotionTracker):
             np.linalg.norm(z[None, :, :2] - last[:, None, :2], axis=2),
         )
         ratio = np.abs(np.log(z[None, :, 2:] / last[:, None, 2:])).max(axis=2)
-        return np.asarray((gap <= reach[:, None]) & (ratio < np.log(2.0)))
+        return np.asarray((gap <= reach[:, None]) & (ratio < np.log(_SHAPE)))
 
     def _adopt(self, match: Rows, looks: Looks | None) -> Rows:
         """Let lost tracks go on as tracks that are about to get a number, where they look the same."""

@@ -10,7 +10,7 @@ import numpy as np
 from unseen.errors import InputError, ItemError
 from unseen.inputs.files import open_regular, printable, quoted
 from unseen.tracking.frames import OWNER, Frame, Frames, Selection
-from unseen.validation import import_extra, message, verbatim
+from unseen.validation import counted, import_extra, message, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,18 @@ class VideoFrames(Frames):
             self.close()
         if not len(self._ticks):
             raise self._unusable("holds no frames: it is empty or damaged at its beginning")
+        self.passed, self.passed_time = len(self._ticks), float(self._seconds[-1]) + 1 / self.rate
+        self.select(selection)
+
+    def select(self, selection: Selection) -> None:
+        """Look at other frames from now on.
+
+        Raises
+        ------
+        InputError
+            When none of the video's frames is among them.
+        """
+        self._selection = selection
         inside = (self._seconds >= selection.start) & (self._seconds < selection.end)
         inside[np.arange(len(inside)) % selection.every != 0] = False
         self.total = int(inside.sum())
@@ -200,7 +212,7 @@ class VideoFrames(Frames):
             places = "a place" if self._damaged == 1 else f"{self._damaged:,} places"
             self.notes.append(f"the video is damaged at {places}; frames that could not be read were left out")
         if self.lost:
-            self.notes.append(f"{self.lost:,} frames are too large and were left out")
+            self.notes.append(f"{counted(self.lost, 'frame is', 'frames are')} too large and left out")
 
     def close(self) -> None:
         """Close the file."""

@@ -6,6 +6,7 @@ or its centre.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -28,6 +29,8 @@ _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 _POINT = re.compile(rf"({_NUMBER})(%?)\s*,\s*({_NUMBER})(%?)")
 _NAME = re.compile(r"\s*([^=]{0,100}?)\s*=(.*)", re.DOTALL)
 _MOST_POINTS = 1000
+#: Points further out than this are of no picture.
+_FARTHEST = 1e6
 _HOW = "Write points as x,y with spaces between, in pixels or per cent: door=100,200 300,200"
 
 
@@ -77,6 +80,8 @@ def _parsed(text: str, what: str, number: int) -> tuple[str, list[tuple[float, f
     if left or not found or len(found) > _MOST_POINTS:
         raise InputError(message("track", f"--{what}", "points x,y", text, _HOW))
     points = [(float(m[1]) / (100 if m[2] else 1), float(m[3]) / (100 if m[4] else 1)) for m in found]
+    if any(not abs(number) < _FARTHEST for point in points for number in point):
+        raise InputError(message("track", f"--{what}", "points of a picture", text, _HOW))
     return name, points, [(bool(m[2]), bool(m[4])) for m in found]
 
 
@@ -164,8 +169,9 @@ class LineCounter:
 
     A track crosses when its point moves from one side to the other through the stretch between the line's ends.
     ``"right"`` is the direction towards the right hand of somebody who walks from the first point to the second, as
-    the picture shows it; ``"left"`` is the other one. Standing on the line is on neither side: only the next side
-    counts, and coming back to the side one came from is no crossing.
+    the picture shows it; ``"left"`` is the other one. Standing on the line, or within `margin` of it, is on neither
+    side: only the next side counts, and coming back to the side one came from is no crossing. So somebody who stands
+    there and trembles is not counted again and again.
 
     Parameters
     ----------
@@ -177,17 +183,30 @@ class LineCounter:
     >>> counter = LineCounter((0, 0), (0, 10))
     >>> [counter.move(7, point) for point in [(5, 5), (0, 5), (-5, 5), (5, 5)]]
     [None, None, 'right', 'left']
+    >>> [counter.move(8, point, margin=2) for point in [(5, 5), (-1, 5), (1, 5), (-1, 5), (-3, 5)]]
+    [None, None, None, None, 'right']
     """
 
     def __init__(self, a: tuple[float, float], b: tuple[float, float]) -> None:
         self.a, self.b = (float(a[0]), float(a[1])), (float(b[0]), float(b[1]))
+        self._length = math.hypot(self.b[0] - self.a[0], self.b[1] - self.a[1])
         self._last: dict[int, tuple[float, float]] = {}
 
-    def move(self, track: int, point: tuple[float, float]) -> Literal["left", "right"] | None:
-        """Take the next place of a track; return the direction in which it crossed, or None."""
+    def move(self, track: int, point: tuple[float, float], *, margin: float = 0.0) -> Literal["left", "right"] | None:
+        """Take the next place of a track; return the direction in which it crossed, or None.
+
+        Parameters
+        ----------
+        track : int
+            Its number.
+        point : (float, float)
+            Where it is.
+        margin : float, at least 0, default 0.0
+            Distance up to which it stands on the line.
+        """
         to = (float(point[0]), float(point[1]))
         side = _side(self.a, self.b, to)
-        if side == 0 or side != side:
+        if side == 0 or side != side or abs(side) < margin * self._length:
             return None
         before = self._last.get(track)
         self._last[track] = to
