@@ -28,7 +28,7 @@ def test_draws_by_hand() -> None:
     for keep, expected in ((True, [-2, 2, 3]), (False, [-1, 1, 3])):
         method = GaussianSynthesis(2, kernel="linear", n_per_class=1000, keep_seen=keep, random_state=0)
         model = method.fit(X, Y, prototypes=ABC)
-        draws = model._draw(P)[:, :, 0] * np.sqrt(2) * model.axes_[0, 0]
+        draws = model._make(P, model.n_per_class)[:, :, 0] * np.sqrt(2) * model.axes_[0, 0]
         assert draws.shape == (3, 1000)
         np.testing.assert_allclose(draws.mean(axis=1), expected, atol=1e-12)
         np.testing.assert_allclose(draws.var(axis=1), 2, rtol=0.15)  # about three standard errors of 500 pairs
@@ -36,22 +36,33 @@ def test_draws_by_hand() -> None:
 
 def test_an_odd_number_of_draws() -> None:
     model = GaussianSynthesis(n_per_class=3, random_state=0).fit(X, Y, prototypes=ABC)
-    draws = model._draw(ABC.vectors.astype(float)) - model._gaussians(ABC.vectors.astype(float))[0][:, None]
+    draws = model._make(ABC.vectors.astype(float), 3) - model._gaussians(ABC.vectors.astype(float))[0][:, None]
     assert draws.shape == (3, 3, 1)
 
 
 def test_draws_depend_on_the_prototype_and_the_seed_alone() -> None:
     model = GaussianSynthesis(random_state=0).fit(X, Y, prototypes=ABC)
     P = ABC.vectors.astype(float)
-    np.testing.assert_array_equal(model._draw(P)[::-1], model._draw(P[::-1]))
-    np.testing.assert_array_equal(model._draw(P)[:1], model._draw(P[:1]))
+    np.testing.assert_array_equal(model._make(P, 20)[::-1], model._make(P[::-1], 20))
+    np.testing.assert_array_equal(model._make(P, 20)[:1], model._make(P[:1], 20))
     other = GaussianSynthesis(random_state=1).fit(X, Y, prototypes=ABC)
-    assert not np.allclose(model._draw(P), other._draw(P))
+    assert not np.allclose(model._make(P, 20), other._make(P, 20))
+
+
+def test_draws_can_be_had_beside_real_vectors() -> None:
+    model = GaussianSynthesis(n_per_class=6, random_state=0).fit(X, Y, prototypes=ABC)
+    made, real = model.synthesize(ABC), model.scaled(X)
+    assert made.shape == (3, 6, 1)
+    np.testing.assert_array_equal(made, model._make(ABC.vectors.astype(float), 6))
+    # The deviation within classes is the unit, and the means are those of the seen classes.
+    np.testing.assert_allclose(real, (np.array(X) - model.feature_mean_) @ model.axes_ / np.sqrt(model.variance_))
+    np.testing.assert_allclose(made[:2].mean(axis=1), real.reshape(2, 2).mean(axis=1, keepdims=True))
+    assert model.synthesize(ABC, n=4).shape == (3, 4, 1)
 
 
 def test_minus_zero_is_zero() -> None:
     model = GaussianSynthesis(random_state=0).fit(X, Y, prototypes=ABC)
-    np.testing.assert_array_equal(model._draw(np.array([[-0.0]])), model._draw(np.array([[0.0]])))
+    np.testing.assert_array_equal(model._make(np.array([[-0.0]]), 20), model._make(np.array([[0.0]]), 20))
 
 
 def test_seen_classes_of_one_prototype_share_the_mean_of_their_means() -> None:
@@ -59,7 +70,7 @@ def test_seen_classes_of_one_prototype_share_the_mean_of_their_means() -> None:
     p = Prototypes(["a", "b", "c"], [[0.0], [0.0], [1.0]])
     A, y = [[-1.0], [1.0], [3.0], [5.0], [9.0], [11.0]], ["a", "a", "b", "b", "c", "c"]
     model = GaussianSynthesis(random_state=0).fit(A, y, prototypes=p)
-    centre = model._draw(np.array([[0.0]])).mean(axis=1) * np.sqrt(model.variance_)
+    centre = model._make(np.array([[0.0]]), 20).mean(axis=1) * np.sqrt(model.variance_)
     np.testing.assert_allclose(centre @ model.axes_.T + model.feature_mean_, [[2]])
 
 

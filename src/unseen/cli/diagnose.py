@@ -118,6 +118,8 @@ def _look(
     chosen = METHODS.get(method)()
     if "random_state" in chosen.get_params(deep=False):
         chosen.set_params(random_state=seed)
+    if chosen.slow:
+        chosen.set_params(verbose=True)  # minutes without a word look like a hang
     return diagnose(read_dataset(what, prototypes=prototypes), chosen, open_test=test, seed=seed)
 
 

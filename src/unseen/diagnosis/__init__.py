@@ -17,6 +17,8 @@ from unseen.diagnosis.semantic_loss import (
     measure_semantic_loss,
     retained_information,
 )
+from unseen.diagnosis.synthesis import measure_synthesis
+from unseen.diagnosis.training import measure_training, plot_training
 from unseen.diagnosis.two_samples import classifier_two_sample_test, maximum_mean_discrepancy
 from unseen.diagnosis.vocabulary_checks import check_recognizer
 
@@ -37,7 +39,10 @@ __all__ = [
     "measure_projection_error",
     "measure_reach",
     "measure_semantic_loss",
+    "measure_synthesis",
+    "measure_training",
     "near_duplicates",
+    "plot_training",
     "projection_error",
     "retained_information",
     "to_html",

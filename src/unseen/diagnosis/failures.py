@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import clone
 
 from unseen.decision.stacking import CalibratedStacking
 from unseen.diagnosis.bias import measure_bias
@@ -15,6 +16,8 @@ from unseen.diagnosis.effects import Effect, compare, mended
 from unseen.diagnosis.hubness import measure_hubness
 from unseen.diagnosis.projection_error import measure_projection_error
 from unseen.diagnosis.semantic_loss import measure_semantic_loss
+from unseen.diagnosis.synthesis import measure_synthesis
+from unseen.diagnosis.training import measure_training
 from unseen.errors import InputError
 from unseen.methods.attribute_weights import AttributeWeights
 from unseen.methods.base import Method
@@ -23,6 +26,8 @@ from unseen.methods.meta.prepared import Prepared
 from unseen.methods.meta.self_training import SelfTraining
 from unseen.methods.selection import ClassWiseSplit
 from unseen.methods.simulation import simulate
+from unseen.methods.synthesis.generative import _Generative
+from unseen.methods.synthesis.synthesizer import Synthesizer
 from unseen.registry import REMEDIES
 from unseen.validation import message, verbatim
 
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from unseen.datasets import Dataset
     from unseen.decision.remedy import Competition
     from unseen.diagnosis.finding import Finding
+    from unseen.prototypes import Prototypes
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -51,7 +57,8 @@ class Diagnosis:
     title : str
         What was looked at.
     findings : tuple of Finding
-        Failures, in the order of the house: bias, hubness, domain shift, semantic loss.
+        Failures, in the order of the house: bias, hubness, domain shift, semantic loss; of a method that makes up
+        examples, these too.
     effects : tuple of Effect
         What each remedy does on held-out training classes; empty where there are no labels.
     settings : mapping
@@ -102,7 +109,9 @@ def diagnose(dataset: Dataset, method: Method | None = None, *, open_test: bool 
     -----
     Three folds of training classes are held out; the method is fitted to the others each time. A remedy is fitted to
     two of the folds and judged on the third. Figures and pictures of bias and hubness show the first fold, the penalty
-    on seen classes comes from the others; effects of remedies are over all three.
+    on seen classes comes from the others; effects of remedies are over all three. Of a method that makes up examples,
+    those are compared with real ones, and of one that is trained by epochs, the training is looked at; such a slow one
+    is not tried with remedies that it would have to be fitted again for.
     """
     from unseen.methods.projection.kernel_ridge import KernelRidge
 
@@ -131,11 +140,14 @@ def diagnose(dataset: Dataset, method: Method | None = None, *, open_test: bool 
         remedy = REMEDIES.get(name)()
         figure = _FIGURE[remedy.failure]
         effects.append(compare(name, remedy.failure, contests, mended(remedy, contests), figure=figure))
-    for name, failure, variant in _variants(base, seed):
+    # A slow method is not fitted fifteen times more to say what it would do with other vectors and prototypes.
+    for name, failure, variant in () if base.slow else _variants(base, seed):
         after = contests_of(variant)
         transductive = variant.capabilities.transductive
         effects.append(compare(name, failure, contests, after, figure="T1", transductive=transductive))
     findings = [*_of_scores(contests), *_of_vectors(dataset, base, contests[0], X, y, seed)]
+    if isinstance(base, Synthesizer):
+        findings += _of_made_up(base, X, y, seen, seed)
     if open_test:
         findings += _of_test(dataset, base, contests)
     return Diagnosis(
@@ -186,9 +198,14 @@ def _of_vectors(dataset: Dataset, base: Method, contest: Competition, X: Array, 
     return [shift, error, loss, near_duplicates(dataset.prototypes)]
 
 
-def _of_test(dataset: Dataset, base: Method, contests: Sequence[Competition]) -> list[Finding]:
-    from sklearn.base import clone
+def _of_made_up(base: Synthesizer, X: Array, y: Array, seen: Prototypes, seed: int) -> list[Finding]:
+    found = [measure_synthesis(base, X, y, prototypes=seen, random_state=seed)]
+    if isinstance(base, _Generative):
+        found.append(measure_training(clone(base).fit(X, y, prototypes=seen)))
+    return found
 
+
+def _of_test(dataset: Dataset, base: Method, contests: Sequence[Competition]) -> list[Finding]:
     X, y = dataset.learnable()
     model: Method = clone(base).fit(X, y, prototypes=dataset.seen_prototypes)
     part = dataset.open_test("diagnose")

@@ -25,7 +25,7 @@ class Finding:
     Attributes
     ----------
     failure : str
-        "bias", "domain_shift", "hubness" or "semantic_loss".
+        "bias", "domain_shift", "hubness" or "semantic_loss"; "synthesis" or "training" of made-up examples.
     title : str
         What it is called, for people.
     severity : {"none", "mild", "strong"}

@@ -130,7 +130,7 @@ def maximum_mean_discrepancy(
     first, second = _samples(owner, A, B, max_samples, random)
     m, n = len(first), len(second)
     squared = pdist(np.concatenate([first, second]), "sqeuclidean")
-    sigma = _median(np.sqrt(squared)) if wanted is None else wanted
+    sigma = median_distance(np.sqrt(squared)) if wanted is None else wanted
     # Off-diagonal sums alone enter the unbiased estimator, so the diagonal stays 0.
     kernel = squareform(np.exp(-squared / (2 * sigma**2)))
     rows, total = kernel.sum(axis=1), float(kernel.sum())
@@ -274,7 +274,7 @@ def _fewer(X: Array, limit: int, random: np.random.RandomState) -> Array:
     return X if len(X) <= limit else X[np.sort(random.permutation(len(X))[:limit])]
 
 
-def _median(distances: Array) -> float:
+def median_distance(distances: Array) -> float:
     """Return the median of distances between different vectors; where most are alike, the median of the others."""
     median = float(np.median(distances))
     if median == 0 and distances.any():

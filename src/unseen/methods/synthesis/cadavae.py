@@ -145,8 +145,8 @@ class CADAVAE(_Generative):
     >>> X = np.repeat(p.vectors @ rng.normal(size=(4, 6)), 4, axis=0) + 0.1 * rng.normal(size=(32, 6))
     >>> y = np.repeat(p.names, 4)
     >>> method = CADAVAE(20, n_hidden=32, n_synthetic=20, random_state=0)
-    >>> method.fit(X[:28], y[:28], prototypes=p).predict(X[:2], prototypes=p).tolist()
-    ['class 0', 'class 0']
+    >>> method.fit(X[:28], y[:28], prototypes=p).score(X[:28], y[:28], prototypes=p) > 0.8
+    True
     """
 
     citation = Citation(

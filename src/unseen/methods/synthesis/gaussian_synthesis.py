@@ -12,6 +12,7 @@ from sklearn.base import clone
 from unseen.errors import InputError
 from unseen.methods.base import Capabilities, Citation
 from unseen.methods.synthesis.gfzsl import GFZSL
+from unseen.methods.synthesis.synthesizer import Synthesizer
 from unseen.validation import check_number, check_seed, check_switch, message
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = ["GaussianSynthesis"]
 _SHRUNK = 0.5
 
 
-class GaussianSynthesis(GFZSL):
+class GaussianSynthesis(GFZSL, Synthesizer):
     r"""Draw vectors of every class from its predicted Gaussian, and train a classifier on them.
 
     .. math:: \tilde z_{ci} = \mu_c \pm \sqrt{v_c}\,A^\top\epsilon_{ci}, \quad
@@ -156,8 +157,15 @@ class GaussianSynthesis(GFZSL):
         self.seen_means_ = samples.rotated
         self.seed_ = int(random.randint(2**31 - 1))
 
-    def _draw(self, P: Array) -> Array:
-        """Return made-up vectors (C, n_per_class, r) of different classes, in units of the shared deviations."""
+    def _usual(self) -> int:
+        return self.n_per_class
+
+    def _place(self, X: Array) -> Array:
+        placed: Array = (X - self.feature_mean_) @ self.axes_ / np.sqrt(self.variance_)
+        return placed
+
+    def _make(self, P: Array, n: int) -> Array:
+        """Return made-up vectors (C, n, r) of different classes, in units of the shared deviations."""
         means, variances = self._gaussians(P)
         keys = [row.tobytes() for row in P.astype(np.float32) + np.float32(0)]  # adding zero makes -0.0 equal to 0.0
         if self.keep_seen:
@@ -167,14 +175,14 @@ class GaussianSynthesis(GFZSL):
             for c, key in enumerate(keys):
                 if key in rows:
                     means[c] = self.seen_means_[rows[key]].mean(axis=0)
-        half = (self.n_per_class + 1) // 2
-        out = np.empty((len(P), self.n_per_class, means.shape[1]))
+        half = (n + 1) // 2
+        out = np.empty((len(P), n, means.shape[1]))
         deviations = np.sqrt(variances)
         for c, key in enumerate(keys):
             random = np.random.default_rng([self.seed_, *np.frombuffer(key, dtype=np.uint32)])
             # Drawn in the features' own axes: principal axes have no sign, and those of equal variance no direction.
             noise = random.normal(size=(half, len(self.axes_))) @ self.axes_
-            out[c] = means[c] + np.vstack([noise, -noise])[: self.n_per_class] * deviations[c]
+            out[c] = means[c] + np.vstack([noise, -noise])[:n] * deviations[c]
         out /= np.sqrt(self.variance_)
         return out
 
@@ -184,18 +192,17 @@ class GaussianSynthesis(GFZSL):
         columns = columns.ravel()
         if len(classes) == 1 or not self.axes_.shape[1]:
             return lambda X: np.zeros((len(X), len(P)))
-        draws = self._draw(classes)
-        scale = np.sqrt(self.variance_)
+        draws = self._make(classes, self.n_per_class)
         if self.classifier is None:
             weights, offsets = _discriminant(draws)
-            coef = (self.axes_ @ (weights / scale).T)[:, columns]
+            coef = (self.axes_ @ (weights / np.sqrt(self.variance_)).T)[:, columns]
             return lambda X: (X - self.feature_mean_) @ coef + offsets[columns]
         model = self._new_classifier()
         model.fit(draws.reshape(-1, draws.shape[2]), np.repeat(np.arange(len(classes)), self.n_per_class))
         rate = model.decision_function if hasattr(model, "decision_function") else model.predict_proba
 
         def score(X: Array) -> Array:
-            rated = np.asarray(rate((X - self.feature_mean_) @ self.axes_ / scale), dtype=np.float64)
+            rated = np.asarray(rate(self._place(X)), dtype=np.float64)
             if rated.ndim == 1:  # two classes: the lead of the second
                 rated = np.column_stack([-rated, rated]) / 2
             scores: Array = rated[:, columns]

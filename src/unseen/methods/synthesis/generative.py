@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unseen.errors import InputError
-from unseen.methods.base import Capabilities, Method
+from unseen.methods.base import Capabilities
 from unseen.methods.meta.members import seen_rows
-from unseen.validation import check_number, check_seed, check_switch, import_extra, message, verbatim
+from unseen.methods.synthesis.synthesizer import Synthesizer
+from unseen.validation import check_number, check_seed, check_switch, import_extra, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy.typing as npt
     from torch import Tensor, nn
 
     from unseen.methods.base import Array
@@ -43,7 +42,7 @@ _COLLAPSED = 0.002
 _SCORERS: weakref.WeakKeyDictionary[Any, OrderedDict[bytes, Any]] = weakref.WeakKeyDictionary()
 
 
-class _Generative(Method):
+class _Generative(Synthesizer):
     """Base of neural generators; a subclass says which networks there are, how a step trains them, and what they make.
 
     Hooks of a subclass, which may import torch: ``_networks``, ``_optimizers``, ``_step``, ``_noise_size``,
@@ -187,44 +186,16 @@ class _Generative(Method):
         # A copy without what was learned: what is remembered of it must not keep this one alive.
         return Model.of_vector(clone(self), space, self.sizes_.tolist(), self.weights_, self.seed_)
 
-    def synthesize(self, prototypes: Prototypes, *, n: int | None = None) -> Array:
-        """Make up vectors of classes.
+    def _usual(self) -> int:
+        return self.n_synthetic
 
-        Parameters
-        ----------
-        prototypes : Prototypes
-            The classes.
-        n : int or None, default None
-            Vectors of each, at least 1; None is ``n_synthetic``.
-
-        Returns
-        -------
-        ndarray of shape (C, n, r)
-            In the space where :meth:`scaled` puts real ones.
-        """
-        check_is_fitted(self)
-        n = self.n_synthetic if n is None else int(check_number("synthesize", "n", n, low=1, integer=True))
-        found = self._check_prototypes(prototypes).n_dimensions
-        if found != self.seen_prototypes_.n_dimensions:
-            raise InputError(
-                message(
-                    type(self).__name__,
-                    "prototypes",
-                    f"of {self.seen_prototypes_.n_dimensions} dimensions, like those of fit",
-                    verbatim(str(found)),
-                    "Encode the classes with the encoder that was used for fit",
-                )
-            )
-        vectors = prototypes.vectors.astype(np.float64)
-        made: Array = self._model().vectors(vectors, n)
+    def _make(self, P: Array, n: int) -> Array:
+        made: Array = self._model().vectors(P, n)
         return made
 
-    def scaled(self, X: npt.ArrayLike) -> Array:
-        """Return vectors X (n, d) in the space that `synthesize` makes them up in, (n, r)."""
-        check_is_fitted(self)
-        vectors = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        made: Array = self._model().space.vectors(vectors)
-        return made
+    def _place(self, X: Array) -> Array:
+        placed: Array = self._model().space.vectors(X)
+        return placed
 
     def predict_proba(self, X: Any, *, prototypes: Prototypes | None = None) -> Array:
         """Return the softmax of the scores over the temperature that suited held-out classes, (n, C)."""
