@@ -308,8 +308,7 @@ PLAIN: dict[str, tuple[Callable[[Loader, int, int], tuple[Step, list[nn.Module]]
     "tfvaegan": (
         tfvaegan,
         64,
-        "feedback in every step, theirs in every other one (an epoch here is half of theirs, which passes twice); the "
-        "decoder learns once a step, theirs with every step of the critic",
+        "the decoder learns once a step, theirs with every step of the critic, for which it also encodes real vectors",
     ),
     "cegzsl": (
         cegzsl,

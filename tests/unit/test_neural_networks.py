@@ -62,43 +62,44 @@ def test_critic_by_hand() -> None:
     assert critic(real, a).item() == pytest.approx(13.3)
     assert critic(made, a).item() == pytest.approx(-8.7)
     # Half of each is -1: the units see 1 and 1, both on the steep side, so the slope is 3 + 2 and (5 - 1)² = 16.
-    distance, penalty = critic.loss(real, made, a, torch.tensor([[0.5]]).double())
+    distance, penalty = critic.learn(real, made, a, torch.tensor([[0.5]]).double(), 10.0)
     assert distance.item() == pytest.approx(-22)
     assert penalty.item() == pytest.approx(16)
     # All of the real one is 2: the second unit is on the flat side, 3 + 0.2 * 2 = 3.4.
-    assert critic.loss(real, made, a, torch.tensor([[1.0]]).double())[1].item() == pytest.approx(2.4**2)
+    assert critic.learn(real, made, a, torch.tensor([[1.0]]).double(), 10.0)[1].item() == pytest.approx(2.4**2)
 
 
+@pytest.mark.parametrize("weight", [0.0, 10.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_gradient_penalty_is_what_differentiating_twice_gives(seed: int) -> None:
+def test_the_critic_learns_what_differentiating_twice_says(seed: int, weight: float) -> None:
     critic = new_critic(seed=seed)
     real, made, a = normal(9, 5, seed=seed), normal(9, 5, seed=seed + 10), normal(9, 3, seed=seed + 20)
     shares = torch.tensor(np.random.default_rng(seed).random((9, 1)))
-
-    distance, penalty = critic.loss(real, made, a, shares)
-    ours = torch.autograd.grad(distance + 10 * penalty, list(critic.parameters()), retain_graph=True)
 
     mixed = (shares * real + (1 - shares) * made).requires_grad_()
     (slope,) = torch.autograd.grad(critic(mixed, a).sum(), mixed, create_graph=True)
     expected = ((slope.norm(dim=1) - 1) ** 2).mean()
     expected_distance = critic(made, a).mean() - critic(real, a).mean()
-    theirs = torch.autograd.grad(expected_distance + 10 * expected, list(critic.parameters()))
+    theirs = torch.autograd.grad(expected_distance + weight * expected, list(critic.parameters()))
+    alone = torch.autograd.grad(critic(made, a).mean() - critic(real, a).mean(), list(critic.parameters()))
 
+    distance, penalty = critic.learn(real, made, a, shares, weight)
     torch.testing.assert_close(distance, expected_distance, rtol=1e-12, atol=1e-12)
-    # The slope 0.2 is a number of single precision, as networks are trained in.
-    torch.testing.assert_close(penalty, expected, rtol=1e-7, atol=1e-7)
-    for mine, wanted in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, wanted, rtol=1e-7, atol=1e-7)
-    # The penalty alone reaches the layer of the output, and that of the vectors.
-    alone = dict(
-        zip(
-            ("U", "b", "V", "w", "c"),
-            torch.autograd.grad(penalty, list(critic.parameters()), allow_unused=True),
-            strict=True,
-        )
-    )
-    assert alone["U"].abs().max() > 1e-3
-    assert alone["w"].abs().max() > 1e-3
+    torch.testing.assert_close(penalty, expected, rtol=1e-12, atol=1e-12)
+    for parameter, wanted in zip(critic.parameters(), theirs, strict=True):
+        torch.testing.assert_close(parameter.grad, wanted, rtol=1e-12, atol=1e-12)
+    if weight:  # the penalty reaches the layer of the output, and that of the vectors
+        for parameter, without in ((critic.inputs.weight, alone[0]), (critic.output.weight, alone[3])):
+            assert (parameter.grad - without).abs().max() > 1e-3
+
+
+def test_a_critic_without_slope_has_a_gradient() -> None:
+    critic = new_critic()
+    with torch.no_grad():
+        critic.output.weight.zero_()
+    x, a = normal(4, 5), normal(4, 3)
+    critic.learn(x, -x, a, torch.full((4, 1), 0.5).double(), 10.0)
+    assert all(torch.isfinite(parameter.grad).all() for parameter in critic.parameters())
 
 
 # -- Gaussians and errors -------------------------------------------------------------------------------------

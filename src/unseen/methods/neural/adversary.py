@@ -37,12 +37,12 @@ def critic_steps(
         Weight of the gradient penalty.
     """
     critic = session.parts["critic"]
-    for _ in range(n_steps):
-        batch = session.batch()
-        with torch.no_grad():
-            made = make(batch.a)
-        distance, steepness = critic.loss(batch.x, made, batch.a, session.shares(len(batch)))
-        session.update("critic", distance + penalty * steepness)
+    batches = [session.batch() for _ in range(n_steps)]
+    with torch.no_grad():  # the generator stands still meanwhile, so all batches are made up together
+        made = make(torch.cat([batch.a for batch in batches])).split([len(batch) for batch in batches])
+    for batch, fakes in zip(batches, made, strict=True):
+        distance, steepness = critic.learn(batch.x, fakes, batch.a, session.shares(len(batch)), penalty)
+        session.take_step("critic")
     return {"critic": distance, "penalty": steepness}
 
 

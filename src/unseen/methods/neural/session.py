@@ -79,6 +79,8 @@ class Session:
     ----------
     epoch : int
         Epochs done.
+    turn : int
+        Steps done.
     losses : list of list of float
         Per epoch: the mean of each loss.
     names : list of str
@@ -105,6 +107,7 @@ class Session:
         self.batch_size = min(batch_size, len(X))
         self.generator = torch.Generator(device).manual_seed(seed)
         self.epoch = 0
+        self.turn = 0
         self.losses: list[list[float]] = []
         self.names: list[str] = []
         # One pass over the weights instead of one for each operation: the update is bound by memory, not by sums.
@@ -143,8 +146,12 @@ class Session:
         """Take one step of a group of parts down the slope of a loss; gradients of other parts are not computed."""
         weights = [weight for part in self.optimizers[group].param_groups for weight in part["params"]]
         loss.backward(inputs=weights)
+        self.take_step(group)
+
+    def take_step(self, group: str) -> None:
+        """Take one step of a group of parts down the gradient that their weights hold."""
         self.optimizers[group].step()
-        self.parts.zero_grad(set_to_none=True)
+        self.optimizers[group].zero_grad(set_to_none=True)
 
     def precision(self) -> AbstractContextManager[Any]:
         """Return the context that a step runs in: half precision where the device is fast at it."""
@@ -213,7 +220,8 @@ def train(
     while session.epoch < n_epochs:
         session._order = None  # an epoch depends on the state in front of it alone, as a resumed one must
         total: Tensor | None = None
-        for _ in range(session.steps_per_epoch):
+        for i in range(session.steps_per_epoch):
+            session.turn = session.epoch * session.steps_per_epoch + i
             with session.precision():
                 losses = step(session)
             now = torch.stack([value.detach().float() for value in losses.values()])

@@ -124,11 +124,11 @@ class TFVAEGAN(_Generative):
     Departures from the authors' code. (1) Vectors are of unit length, centred, turned to principal axes and of one
     common scale, and generators end in linear outputs; the authors squeeze every feature into [0, 1] and end in a
     rectifier or a sigmoid. (2) Errors of reconstruction are squared; theirs are cross-entropies of features in [0, 1].
-    (3) Every step generates with feedback and trains all parts; they train without and with it in turns. (4) The
-    critic's gradient penalty is differentiated in closed form. (5) The number of epochs is chosen on held-out training
-    classes, where the authors' code keeps the epoch that did best on the test classes. The final classifier is solved
-    to its optimum on equally many examples of every class, where the authors stop after some steps, a hidden weight of
-    seen against unseen classes.
+    (3) Steps with and without feedback take turns, and the decoder learns once in each; theirs are passes in turns.
+    (4) The critic's gradient penalty is differentiated in closed form. (5) The number of epochs is chosen on held-out
+    training classes, where the authors' code keeps the epoch that did best on the test classes. The final classifier is
+    solved to its optimum on equally many examples of every class, where the authors stop after some steps, a hidden
+    weight of seen against unseen classes.
 
     A method with a `classifier` of your own cannot be saved, because a class cannot be written into a file of numbers.
 
@@ -244,9 +244,10 @@ class TFVAEGAN(_Generative):
         from unseen.methods.neural.networks import kl_divergence, reparameterize, squared_error
 
         parts, z = session.parts, self.n_latent
+        corrected = session.turn % 2 == 0
 
         def make(a: Tensor) -> Tensor:
-            return self._generate(parts, a, session.noise(len(a), z))
+            return self._paint(parts, a, session.noise(len(a), z), corrected=corrected)
 
         losses = critic_steps(session, make, n_steps=self.n_critic, penalty=self.gradient_penalty)
         batch = session.batch()
@@ -257,7 +258,7 @@ class TFVAEGAN(_Generative):
         noise = session.noise(2 * n, z)
         codes = torch.cat([reparameterize(mean, log_variance, noise[:n]), noise[n:]])
         a = batch.a.repeat(2, 1)
-        made = self._generate(parts, a, codes)
+        made = self._paint(parts, a, codes, corrected=corrected)
         rebuilt, divergence = squared_error(made[:n], batch.x), kl_divergence(mean, log_variance)
         fooled = -parts["critic"](made[n:], batch.a).mean()
         back = functional.l1_loss(parts["decoder"](made), a, reduction="sum") / (2 * n)
@@ -275,12 +276,15 @@ class TFVAEGAN(_Generative):
         return self.n_latent
 
     def _generate(self, parts: nn.ModuleDict, A: Tensor, noise: Tensor) -> Tensor:
+        return self._paint(parts, A, noise, corrected=True)
+
+    def _paint(self, parts: nn.ModuleDict, A: Tensor, noise: Tensor, *, corrected: bool) -> Tensor:
         import torch
 
         first, rectify, last = parts["generator"]
         hidden = rectify(first(torch.cat([A, noise], dim=1)))
         made: Tensor = last(hidden)
-        if not self.feedback:
+        if not (corrected and self.feedback):
             return made
         again: Tensor = last(hidden + self.feedback * parts["feedback"](_hidden(parts, made)))
         return again
